@@ -36,17 +36,21 @@ Example:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from pipeline.parse import texts
 from pipeline.parse.block_devices import IOSTAT, is_iostat_row, is_partition, named_lines
-from pipeline.parse.block_times import Snapshots, split_snapshots
+from pipeline.parse.block_times import Snapshots, split_by_sentinels, split_snapshots
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
-from pipeline.parse.log import Log
+from pipeline.parse.log import Log, SnapshotsBefore
 from pipeline.parse.parsed import Parsed, select_table_columns, split_rejects, to_parsed
-from pipeline.parse.stamps import read_stamps
-from pipeline.parse.timestamps import Day
+from pipeline.parse.pieces import Piece
+from pipeline.parse.reader import read_whole
+from pipeline.parse.stamps import find_stamps, resolve_stamps
+from pipeline.parse.timestamps import Day, Times
 
 FIELDS = (
     "reads",
@@ -84,36 +88,191 @@ VMSTAT = r"^procs\s*-+.*memory|^\s*r\s+b\s+swpd|^disk-\s*-+reads"
 
 def parse(log: Log, *, date: Day = None, tz: str | None = None, **_options: object) -> Parsed:
     """Parse block counters into the table ``block``. ``date`` and ``tz`` are those of times in the log without them."""
-    body = log.body()
-    stamps = read_stamps(body, date=date, tz=tz, file=log.file)
-    named, titles = named_lines(
-        body.with_columns(is_iostat=is_iostat_row()).join(
-            stamps.frame, on="line", how="anti", maintain_order="left"
+    return read_whole(Reader(log.file, date=date, tz=tz), log)
+
+
+class Reader:
+    """Reads block counters piece by piece (:class:`pipeline.parse.reader.Reader`); without sentinels as one piece."""
+
+    START = None
+    NEEDS_SURVEY = True
+
+    def __init__(self, file: str, *, date: Day = None, tz: str | None = None, **_options: object):
+        self.file = file
+        self._options = {"date": date, "tz": tz}
+        self._facts = Facts()
+        self._stamps: list[pl.DataFrame] = []
+        self._times: Times | None = None
+        self._surveyed: Lines | None = None
+        self._above: Lines | None = None
+        self._before = SnapshotsBefore()
+        self._refusal = Refusal()
+        self._warnings: list[str] = []
+        self._has_nameless = self._has_more_fields = False
+        self._in_flight: tuple[int, int] | None = None
+        """How many numbers of requests in flight are not known, and the line of the first one."""
+
+    def survey(self, piece: Piece) -> None:
+        """Which forms of lines the log has, and the lines that say when."""
+        lines = self._surveyed = Lines(piece, self._surveyed)
+        self._facts.add(lines)
+        if lines.stamps.height or not self._stamps:
+            self._stamps.append(lines.stamps)
+
+    def read(self, piece: Piece) -> Parsed:
+        """The table of the piece."""
+        if self._times is None:
+            self._times = resolve_stamps(pl.concat(self._stamps), file=self.file, **self._options)
+            self._warnings += self._times.warnings
+        lines, self._surveyed = self._surveyed, None
+        if lines is None or lines.piece is not piece:
+            lines = Lines(piece, self._above)
+        self._above = lines
+        log = lines.log
+        good, bad = split_devices(lines.frame, log, self._facts)
+        self._refusal.check(lines, good, bad)
+        if log.has_sentinels:
+            snapshots, self._before = split_by_sentinels(
+                log, good, lines.stamps["line"], self._before
+            )
+        else:
+            snapshots = split_snapshots(log, good, self._times.frame, **self._options)
+        self._note(log, snapshots)
+        return to_parsed(
+            log,
+            "block",
+            {"block": select_table_columns(snapshots.rows, "block")},
+            records=snapshots.rows["line"],
+            headers=pl.concat([lines.stamps["line"], lines.titles["line"]]),
+            rejects=pl.concat([bad, snapshots.duplicates]),
+            snapshots=snapshots.count,
         )
-    )
-    good, bad = _split_devices(_with_counters(named), log)
-    if not good.height and bad.height:
-        _refuse_other_tools(log, body)
-    snapshots = split_snapshots(log, good, stamps.frame, date=date, tz=tz)
-    frame = select_table_columns(snapshots.rows, "block")
-    return to_parsed(
-        log,
-        "block",
-        {"block": frame},
-        records=snapshots.rows["line"],
-        headers=pl.concat([stamps.frame["line"], titles]),
-        rejects=pl.concat([bad, snapshots.duplicates]),
-        snapshots=snapshots.count,
-        warnings=[*stamps.warnings, *_warnings(log, snapshots)],
-    )
+
+    def finish(self) -> tuple[list[str], list[str]]:
+        """Warnings about times, names and fields."""
+        warnings = list(self._warnings)
+        if self._has_nameless:
+            warnings.append(f"{self.file}: {texts.nameless_device(NAMELESS)}")
+        if self._has_more_fields:
+            warnings.append(f"{self.file}: {texts.more_fields(len(FIELDS))}")
+        if self._in_flight:
+            count, line = self._in_flight
+            warnings.append(f"{self.file}:{line}: {texts.in_flight_unknown(count)}")
+        if self._last_number_line:
+            warnings.append(f"{self.file}:{self._last_number_line}: {texts.LAST_NUMBER_UNKNOWN}")
+        return warnings, []
+
+    _last_number_line = 0
+
+    def _note(self, log: Log, snapshots: Snapshots) -> None:
+        """Keep what is to be warned of."""
+        rows = snapshots.rows
+        self._warnings += snapshots.warnings
+        if rows.is_empty():
+            return
+        self._has_nameless = self._has_nameless or (rows["device"] == NAMELESS).any()
+        self._has_more_fields = self._has_more_fields or rows["fields"].max() > len(FIELDS)  # type: ignore[operator]
+        if rows["in_flight"].null_count():
+            unknown = rows.filter(
+                pl.col("in_flight_printed").is_not_null() & pl.col("in_flight").is_null()
+            )["line"]
+            if unknown.len():
+                count, line = self._in_flight or (0, int(unknown[0]))
+                self._in_flight = count + unknown.len(), line
+        if log.unterminated and rows["line"][-1] == log.last_line:
+            self._last_number_line = log.last_line
 
 
-def _refuse_other_tools(log: Log, body: pl.DataFrame) -> None:
-    """Raise ``UnknownFormatError`` for the output of iostat and vmstat, which have columns of other units."""
-    for tool, header in (("iostat", rf"^avg-cpu: |{IOSTAT}"), ("vmstat", VMSTAT)):
-        lines = body.filter(pl.col("text").str.contains(header))["line"]
-        if lines.len():
-            raise UnknownFormatError(log.file, texts.not_block_but(tool), int(lines[0]))
+class Lines:
+    """The lines of a piece: of devices, those that only name one, and those that say when.
+
+    Parameters
+    ----------
+    piece : Piece
+    above : Lines, optional
+        Of the piece before.
+    """
+
+    def __init__(self, piece: Piece, above: Lines | None):
+        self.piece, self.log = piece, piece.log
+        self.body = self.log.body()
+        last_text = above.last_text if above else None
+        last_title = above.last_title if above else None
+        self.stamps = find_stamps(self.body, last_text)
+        body = self.body.with_columns(is_iostat=is_iostat_row())
+        if self.stamps.height:
+            body = body.join(self.stamps, on="line", how="anti", maintain_order="left")
+        named, self.titles = named_lines(body, last_title)
+        self.frame = _with_counters(named)
+        self.last_text = self.body["text"][-1] if self.body.height else last_text
+        """Text of the last line."""
+        self.last_title = last_title
+        """What the last line names, if it only names a device."""
+        if body.height:
+            is_title = self.titles.height and self.titles["line"][-1] == body["line"][-1]
+            self.last_title = self.titles["title"][-1] if is_title else None
+
+
+@dataclass
+class Facts:
+    """Which forms of lines a log has; they decide what other lines are."""
+
+    has_names: bool = False
+    """Whether a line has numbers and the name of their device."""
+    are_shares: bool = True
+    """Whether the last five of 17 numbers without a name always add up to 100, as vmstat's shares of the CPU's time."""
+    has_new_partition: bool = False
+    """Whether the line of a partition has as many fields as that of a disk."""
+
+    def add(self, lines: Lines) -> None:
+        """What the next piece says."""
+        named = IS_NAMED & IS_NUMBER
+        is_known = IS_KNOWN & (pl.col("fields") != len(OLD_PARTITION_FIELDS))
+        shares = pl.sum_horizontal(
+            "discards_merged", "discard_sectors", "discard_ms", "flushes", "flush_ms"
+        )
+        has_names, are_shares, has_new_partition = lines.frame.select(
+            names=(named & IS_KNOWN).any(),
+            shares=shares.is_between(99, 101).filter(IS_BARE_17).all(),
+            partition=(named & is_partition(pl.col("device")) & is_known).any(),
+        ).row(0)
+        self.has_names = self.has_names or has_names
+        self.are_shares = self.are_shares and are_shares
+        self.has_new_partition = self.has_new_partition or has_new_partition
+
+
+class Refusal:
+    """Refuses the output of iostat and vmstat, which have columns of other units, where no line is a device's."""
+
+    def __init__(self):
+        self._is_needed = True
+        self._has_bad = False
+        self._first: dict[str, int] = {}
+
+    def check(self, lines: Lines, good: pl.DataFrame, bad: pl.DataFrame) -> None:
+        """Raise ``UnknownFormatError`` after the last piece.
+
+        Parameters
+        ----------
+        lines : Lines
+            Of the next piece.
+        good, bad : polars.DataFrame
+            Its lines of devices, and its rejects.
+        """
+        self._is_needed = self._is_needed and not good.height
+        self._has_bad = self._has_bad or bad.height > 0
+        if not self._is_needed:
+            return
+        for tool, header in (("iostat", rf"^avg-cpu: |{IOSTAT}"), ("vmstat", VMSTAT)):
+            numbers = lines.body.filter(pl.col("text").str.contains(header))["line"]
+            if numbers.len():
+                self._first.setdefault(tool, int(numbers[0]))
+        if lines.piece.is_last and self._has_bad:
+            for tool in ("iostat", "vmstat"):
+                if tool in self._first:
+                    raise UnknownFormatError(
+                        lines.log.file, texts.not_block_but(tool), self._first[tool]
+                    )
 
 
 def _with_counters(frame: pl.DataFrame) -> pl.DataFrame:
@@ -136,74 +295,51 @@ def _with_counters(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _split_devices(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The valid lines of devices, and the other lines with the reason."""
-    has_numbers = pl.col("numbers").str.contains(r"^-?[0-9]+(?:\s+-?[0-9]+)*$")
-    is_number = has_numbers & ~pl.col("is_iostat")
+IS_NAMED = pl.col("device").is_not_null()
+IS_NUMBER = pl.col("numbers").str.contains(r"^-?[0-9]+(?:\s+-?[0-9]+)*$") & ~pl.col("is_iostat")
+IS_KNOWN = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))
+IS_BARE_17 = ~IS_NAMED & IS_NUMBER & (pl.col("fields") == len(FIELDS))
+"""What a line is; ``Lines.frame``."""
+
+
+def split_devices(frame: pl.DataFrame, log: Log, facts: Facts) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The valid lines of devices (``Lines.frame``), and the other lines with the reason."""
     read = pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in FIELDS)
     negative = pl.any_horizontal(pl.col(name) < 0 for name in FIELDS if name != "in_flight")
     is_last = log.is_unterminated_line
-    is_named = pl.col("device").is_not_null()
-    is_known = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))
     is_bare_stat = pl.col("fields").is_in(BARE_FIELD_COUNTS)
-    # the last five of vmstat's 17 numbers are shares of the CPU's time
-    shares = pl.sum_horizontal(
-        "discards_merged", "discard_sectors", "discard_ms", "flushes", "flush_ms"
-    )
-    is_bare_17 = ~is_named & is_number & (pl.col("fields") == len(FIELDS))
-    is_vmstat = is_bare_17 & shares.is_between(99, 101).filter(is_bare_17).all()
-    has_names = (is_named & is_number & is_known).any()
-    is_old = is_named & (pl.col("fields") == len(OLD_PARTITION_FIELDS))
+    is_vmstat = IS_BARE_17 & facts.are_shares
     # partitions of a kernel have 4 fields or the disks' number, never both
-    of_partition = is_named & is_number & is_partition(pl.col("device"))
-    has_new_partition = (
-        of_partition & is_known & (pl.col("fields") != len(OLD_PARTITION_FIELDS))
-    ).any()
+    is_old = IS_NAMED & (pl.col("fields") == len(OLD_PARTITION_FIELDS))
+    of_partition = IS_NAMED & IS_NUMBER & is_partition(pl.col("device"))
     # a last line without its end may lack fields: it has to have as many as its device's line before
     above = pl.col("fields").shift().over("device", order_by="line")
-    max_fields = pl.col("fields").filter(is_known & ~is_last).max().fill_null(pl.col("fields"))
+    max_fields = pl.col("fields").filter(IS_KNOWN & ~is_last).max().fill_null(pl.col("fields"))
     is_like_others = (pl.col("fields") == max_fields) & (
         pl.col("fields") != len(OLD_PARTITION_FIELDS)
     )
     is_usual = pl.when(above.is_null()).then(is_like_others).otherwise(pl.col("fields") == above)
+    is_cut = is_last & (pl.lit(log.has_sentinels) | ~IS_KNOWN | ~is_usual)
     reason = first_of(
         (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
-        (is_last & (pl.lit(log.has_sentinels) | ~is_known | ~is_usual), texts.TRUNCATED),
-        (~is_number, texts.NOT_DEVICE_LINE),
-        (~is_known, pl.format(texts.DEVICE_FIELD_COUNT, "fields")),
-        ((~is_named & ~is_bare_stat) | is_vmstat, texts.NOT_DEVICE_LINE),
-        (~is_named & has_names, texts.NUMBERS_WITHOUT_NAME),
-        (is_old & (~of_partition | has_new_partition), texts.FOUR_FIELDS),
+        (is_cut if log.unterminated else pl.lit(False), texts.TRUNCATED),
+        (~IS_NUMBER, texts.NOT_DEVICE_LINE),
+        (~IS_KNOWN, pl.format(texts.DEVICE_FIELD_COUNT, "fields")),
+        ((~IS_NAMED & ~is_bare_stat) | is_vmstat, texts.NOT_DEVICE_LINE),
+        (~IS_NAMED & facts.has_names, texts.NUMBERS_WITHOUT_NAME),
+        (is_old & (~of_partition | facts.has_new_partition), texts.FOUR_FIELDS),
         (read != pl.min_horizontal("fields", pl.lit(len(FIELDS))), texts.TOO_LARGE),
         (negative, texts.NEGATIVE_COUNTER),
     )  # fmt: skip
     good, bad = split_rejects(frame, reason)
-    # without its line end a number may lack digits: the last one is then not known
-    last = (
-        pl.when(~is_last | (pl.col("fields") != count)).then(pl.col(name))
-        for count, name in LAST_FIELD.items()
-    )
-    return good.with_columns(last).with_columns(
+    if log.unterminated:
+        # without its line end a number may lack digits: the last one is then not known
+        good = good.with_columns(
+            pl.when(~is_last | (pl.col("fields") != count)).then(pl.col(name))
+            for count, name in LAST_FIELD.items()
+        )
+    return good.with_columns(
         pl.col("device").fill_null(NAMELESS),
         in_flight_printed="in_flight",
         in_flight=pl.when(pl.col("in_flight").is_between(0, MAX_IN_FLIGHT)).then("in_flight"),
     ), bad
-
-
-def _warnings(log: Log, snapshots: Snapshots) -> list[str]:
-    rows = snapshots.rows
-    warnings = list(snapshots.warnings)
-    if (rows["device"] == NAMELESS).any():
-        warnings.append(f"{log.file}: {texts.nameless_device(NAMELESS)}")
-    if rows.height and rows["fields"].max() > len(FIELDS):
-        warnings.append(f"{log.file}: {texts.more_fields(len(FIELDS))}")
-    impossible = rows.filter(
-        pl.col("in_flight_printed").is_not_null() & pl.col("in_flight").is_null()
-    )
-    if impossible.height:
-        warnings.append(
-            f"{log.file}:{impossible['line'][0]}: {texts.in_flight_unknown(impossible.height)}"
-        )
-    if log.unterminated and rows.height and rows["line"][-1] == log.lines.height:
-        warnings.append(f"{log.file}:{log.lines.height}: {texts.LAST_NUMBER_UNKNOWN}")
-    return warnings

@@ -3,8 +3,8 @@
 Example:
     >>> body = pl.DataFrame({"line": [1, 2, 3], "text": ["vdb:", " 1 2 3", "pgpgin 11 22"]})
     >>> lines, titles = named_lines(body)
-    >>> lines.select("line", "device", "numbers").rows(), titles.to_list()
-    ([(2, 'vdb', '1 2 3'), (3, None, 'pgpgin 11 22')], [1])
+    >>> lines.select("line", "device", "numbers").rows(), titles.rows()
+    ([(2, 'vdb', '1 2 3'), (3, None, 'pgpgin 11 22')], [(1, 'vdb')])
 """
 
 from __future__ import annotations
@@ -61,23 +61,26 @@ def is_iostat_row() -> pl.Expr:
     return begins.forward_fill().fill_null(False)
 
 
-def named_lines(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """The lines with their device, and the numbers of the lines that only name one.
+def named_lines(body: pl.DataFrame, above: str | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The lines with their device, and those that only name one.
 
     Parameters
     ----------
     body : polars.DataFrame
         ``line`` and ``text``, blank lines left out.
+    above : str, optional
+        What the line above the first one names.
 
     Returns
     -------
-    (polars.DataFrame, polars.Series)
-        The other lines with ``device`` (null: no name), ``major_minor`` and ``numbers`` (the text after the name).
+    (polars.DataFrame, polars.DataFrame)
+        The other lines with ``device`` (null: no name), ``major_minor`` and ``numbers`` (the text after the name);
+        ``line`` and ``title`` of the lines that only name a device.
     """
     text = pl.col("text")
     body = body.with_columns(title=text.str.extract(TITLE))
-    body = body.with_columns(above=pl.col("title").shift())
-    titles = body.filter(pl.col("title").is_not_null())["line"]
+    body = body.with_columns(above=pl.col("title").shift(fill_value=above))
+    titles = body.filter(pl.col("title").is_not_null()).select("line", "title")
     before = text.str.extract_groups(BEFORE).struct
     lines = body.filter(pl.col("title").is_null()).with_columns(
         source=before.field("1"), rest=before.field("2")

@@ -17,7 +17,12 @@ import polars as pl
 
 from pipeline.parse import texts, timestamps
 from pipeline.parse.expressions import first_of
-from pipeline.parse.log import Log, snapshot_by_repetition, with_snapshot
+from pipeline.parse.log import (
+    Log,
+    SnapshotsBefore,
+    snapshot_by_repetition,
+    with_snapshot_after,
+)
 from pipeline.parse.parsed import split_rejects
 from pipeline.parse.prefixes import prefix_times
 from pipeline.parse.stamps import read_stamps
@@ -31,6 +36,7 @@ class Snapshots:
     rows: pl.DataFrame
     duplicates: pl.DataFrame
     count: int
+    """Number of snapshots of the piece."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -42,7 +48,7 @@ def split_snapshots(
     date: Day = None,
     tz: str | None = None,
 ) -> Snapshots:
-    """The lines of devices (``line``, ``text``, ``device``) by snapshot.
+    """The lines of devices (``line``, ``text``, ``device``) of a log without sentinels by snapshot.
 
     Parameters
     ----------
@@ -50,12 +56,10 @@ def split_snapshots(
     rows : polars.DataFrame
         In the order of the log.
     stamps : polars.DataFrame
-        Lines that say when: ``line`` and ``time``. Sentinels come before them, prefixes of the lines after them.
+        Lines that say when: ``line`` and ``time``. Prefixes of the lines come after them.
     date, tz : optional
         As for :func:`pipeline.parse.parse_log`, for times in prefixes.
     """
-    if log.has_sentinels:
-        return _by_sentinels(log, rows, stamps)
     if stamps.height:
         return _by_stamps(rows, stamps)
     rows = rows.with_columns(snapshot=snapshot_by_repetition("device"))
@@ -111,11 +115,17 @@ def _prefix_times(log: Log, first: pl.DataFrame, *, date: Day, tz: str | None) -
     return Times(dated.select("line", time=time), times.warnings)
 
 
-def _by_sentinels(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> Snapshots:
-    rows, count = with_snapshot(log, rows, rows, stamps["line"])
+def split_by_sentinels(
+    log: Log, rows: pl.DataFrame, own_starts: pl.Series, before: SnapshotsBefore
+) -> tuple[Snapshots, SnapshotsBefore]:
+    """The lines of devices of a piece of a log by sentinels, and the snapshots up to its end.
+
+    ``own_starts``: lines that say when; ``before``: the snapshots of the pieces before.
+    """
+    rows, after = with_snapshot_after(before, log, rows, rows, own_starts)
     is_duplicate = ~pl.struct("snapshot", "device").is_first_distinct()
     rows, duplicates = split_rejects(rows, _duplicate(is_duplicate))
-    return Snapshots(log.with_timestamps(rows), duplicates, count)
+    return Snapshots(log.with_timestamps(rows), duplicates, after.count - before.count), after
 
 
 def _by_stamps(rows: pl.DataFrame, stamps: pl.DataFrame) -> Snapshots:

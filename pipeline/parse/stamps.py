@@ -84,11 +84,20 @@ def read_stamps(body: pl.DataFrame, *, date: Day, tz: str | None, file: str) -> 
     Times
         ``frame`` has ``line`` and ``time`` (UTC; null where unknown).
     """
+    return resolve_stamps(find_stamps(body), date=date, tz=tz, file=file)
+
+
+def find_stamps(body: pl.DataFrame, above: str | None = None) -> pl.DataFrame:
+    """Lines of ``body`` that only say when, with what each says, for :func:`resolve_stamps`.
+
+    ``above``: the line above the first one.
+    """
     text = pl.col("text")
-    is_jiffies = text.str.contains(_JIFFIES) & text.shift().str.contains(_VERSION)
+    before = text.shift(fill_value=above)
+    is_jiffies = text.str.contains(_JIFFIES) & before.str.contains(_VERSION)
     lines = body.filter(text.str.contains(STAMP) & ~is_jiffies.fill_null(False))
     values = [_read(re.match(STAMP, text)) for text in lines["text"]]
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         [
             lines["line"],
             *(
@@ -97,7 +106,6 @@ def read_stamps(body: pl.DataFrame, *, date: Day, tz: str | None, file: str) -> 
             ),
         ]
     )
-    return _with_time(frame, date=date, tz=tz, file=file)
 
 
 _PARTS = (
@@ -109,8 +117,8 @@ _PARTS = (
 )
 
 
-def _with_time(frame: pl.DataFrame, *, date: Day, tz: str | None, file: str) -> Times:
-    """The stamps with ``time``, from what each says, and warnings."""
+def resolve_stamps(frame: pl.DataFrame, *, date: Day, tz: str | None, file: str) -> Times:
+    """The stamps of a log (``find_stamps``) with ``time``, and warnings."""
     warnings: list[str] = []
     unknown = (
         frame.filter(pl.col("zone").is_not_null())["zone"].unique().sort().to_list()
