@@ -5,7 +5,7 @@ import json
 
 LINES = [
     {"errors"},
-    {"escape", "files", "kinds", "redact", "tables", "units"},
+    {"distributions", "escape", "files", "kinds", "redact", "tables", "units"},
     {"workers"},
     {"raw"},
     {"parse"},

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+
+from pipeline.distributions import normal_quantile, t_quantile
 
 Array = NDArray[np.float64]
 
@@ -45,7 +46,9 @@ def small_sample_factor(windows: int, length: int | None = None) -> float:
     degrees_of_freedom = max(1.0, windows / length - 1)
     upper = 0.5 + CONFIDENCE_LEVEL / 2
     return float(
-        t.ppf(upper, degrees_of_freedom) / norm.ppf(upper) * np.sqrt(windows / (windows - length))
+        t_quantile(upper, degrees_of_freedom)
+        / normal_quantile(upper)
+        * np.sqrt(windows / (windows - length))
     )
 
 

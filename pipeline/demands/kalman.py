@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.stats import chi2, norm
+
+from pipeline.distributions import chi2_quantile, normal_quantile
 
 Array = NDArray[np.float64]
 
@@ -73,10 +74,12 @@ def track(busy_s: Array, completions: Array, length_s: Array) -> Track:
         options={"xatol": 0.05, "fatol": 0.01},
     )  # fmt: skip
     # q = 0 is on the boundary of the parameter space: half a chi-square (Self and Liang 1987)
-    is_time_varying = 2 * (constant.fun - best.fun) > chi2.ppf(1 - 2 * (1 - CONFIDENCE_LEVEL), 1)
+    is_time_varying = 2 * (constant.fun - best.fun) > chi2_quantile(
+        1 - 2 * (1 - CONFIDENCE_LEVEL), 1
+    )
     q, r = np.exp(best.x) if is_time_varying else (0.0, float(np.exp(constant.x[0])))
     _, smoothed, variance = _filter(busy, requests, length, q, max(r, min_noise))
-    half_width = norm.ppf(0.5 + CONFIDENCE_LEVEL / 2) * np.sqrt(variance)
+    half_width = normal_quantile(0.5 + CONFIDENCE_LEVEL / 2) * np.sqrt(variance)
     return Track(
         smoothed,
         np.maximum(smoothed - half_width, 0),

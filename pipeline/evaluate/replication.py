@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import gmean
-from scipy.stats import t as student
 
 from pipeline.demands.bootstrap import interval
+from pipeline.distributions import t_quantile
 from pipeline.evaluate import texts
 from pipeline.measure.window import MissingData
 
@@ -32,7 +31,8 @@ MIN_RELATIVE_DRAW = 1e-3
 
 def geometric_mean(values: Iterable[float]) -> float:
     """Geometric mean of positive values."""
-    return float(gmean(list(values)))
+    with np.errstate(divide="ignore"):
+        return float(np.exp(np.mean(np.log(list(values)))))
 
 
 def geometric_mean_ci(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
@@ -45,7 +45,7 @@ def geometric_mean_ci(values: Sequence[float], level: float = 0.95) -> tuple[flo
     if runs < 2 or not (np.isfinite(replications) & (replications > 0)).all():
         return None
     logs = np.log(replications)
-    half_width = logs.std(ddof=1) / np.sqrt(runs) * student.ppf((1 + level) / 2, runs - 1)
+    half_width = logs.std(ddof=1) / np.sqrt(runs) * t_quantile((1 + level) / 2, runs - 1)
     low, high = np.exp(np.minimum([logs.mean() - half_width, logs.mean() + half_width], 700.0))
     return float(low), float(high)
 

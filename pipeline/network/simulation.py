@@ -17,8 +17,8 @@ from typing import Any
 
 import ciw
 import numpy as np
-from scipy.stats import t as student
 
+from pipeline.distributions import t_quantile
 from pipeline.network import texts
 from pipeline.network.arrays import Array, quotient
 from pipeline.network.ciw_nodes import (
@@ -264,5 +264,5 @@ def _confidence_interval(sample: Array) -> tuple[Array, Array, Array]:
         count = np.isfinite(sample).sum(axis=0)
         mean = np.nansum(sample, axis=0) / np.maximum(count, 1)
         standard_error = sample.std(axis=0, ddof=1) / math.sqrt(len(sample))
-    half = float(student.ppf(0.5 + CONFIDENCE / 2, len(sample) - 1)) * standard_error
+    half = t_quantile(0.5 + CONFIDENCE / 2, len(sample) - 1) * standard_error
     return np.where(count > 0, mean, np.nan), np.maximum(mean - half, 0), mean + half

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
 
+from pipeline.distributions import t_quantile, t_tail
 from pipeline.ledger.catalogue import ALL
 from pipeline.measure.texts import UNIFORM_COMPLETIONS
 from pipeline.measure.time_series import TimeSeries
@@ -124,8 +124,11 @@ def compare_halves(values: Array) -> HalvesComparison:
     error = float(np.sqrt(sum(variances)))
     # Welch and Satterthwaite
     degrees = sum(variances) ** 2 / sum(v**2 / (half - 1) for v in variances)
-    p = float(2 * stats.t.sf(abs(difference) / error, degrees))
-    low, high = (float(end) for end in stats.t.interval(CONFIDENCE, degrees, difference, error))
+    p = 2 * t_tail(abs(difference) / error, degrees)
+    low, high = (
+        t_quantile(end, degrees) * error + difference
+        for end in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+    )
     return HalvesComparison(float(first.mean()), float(second.mean()), p, low, high)
 
 

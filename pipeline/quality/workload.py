@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from math import sqrt
 
 import numpy as np
-from scipy import stats
 
+from pipeline.distributions import (
+    chi2_probability,
+    chi2_quantile,
+    chi2_tail,
+    normal_quantile,
+    normal_tail,
+)
 from pipeline.ledger.catalogue import ALL
 from pipeline.ledger.lookup import LedgerView
 from pipeline.measure.arrivals import count_dispersion, counts_per_second
@@ -57,8 +63,11 @@ def check_arrival_rate(
     if work.arrivals == "poisson" and count and trace_rate_per_s is None:
         # The count itself is random: its standard deviation is the square root of its mean.
         error = achieved / sqrt(count)
-        low, high = (float(end) for end in stats.norm.interval(CONFIDENCE, achieved, error))
-        p = float(2 * stats.norm.sf(abs(achieved - offered) / error))
+        low, high = (
+            normal_quantile(end) * error + achieved
+            for end in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+        )
+        p = 2 * normal_tail(abs(achieved - offered) / error)
         result = equivalence_result(achieved, low, high, p, offered, tolerance)
         rule = RULE_EQUIVALENCE
     yield Check(
@@ -90,14 +99,16 @@ def check_arrival_variability(
         return
     degrees = len(counts) - 1
     dispersion = count_dispersion(counts)
-    tails = stats.chi2.ppf([(1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2], degrees)
-    low, high = (float(end) for end in dispersion * degrees / tails)
+    low, high = (
+        float(dispersion * degrees / chi2_quantile(end, degrees))
+        for end in ((1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2)
+    )
     is_even, requested = work.arrivals == "even", texts.ARRIVALS[work.arrivals]
     expected = 0.0 if is_even else 1.0
     # Even arrivals have no variance to test against: the test is against the tolerance.
     squares = dispersion * degrees / (MAX_DISPERSION_ERROR if is_even else 1.0)
-    above = float(stats.chi2.sf(squares, degrees))
-    p = above if is_even else 2 * min(above, float(stats.chi2.cdf(squares, degrees)))
+    above = chi2_tail(squares, degrees)
+    p = above if is_even else 2 * min(above, chi2_probability(squares, degrees))
     yield Check(
         name, equivalence_result(dispersion, low, high, p, expected, MAX_DISPERSION_ERROR),
         texts.dispersion(dispersion, low, high, len(counts), requested), dependents,

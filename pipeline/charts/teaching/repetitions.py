@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import altair as alt
-import numpy as np
 import polars as pl
-from scipy import stats
 
 from pipeline.charts import theme
 from pipeline.charts.teaching.live import (
@@ -19,6 +17,7 @@ from pipeline.charts.teaching.live import (
 )
 from pipeline.charts.theme import CATEGORIES
 from pipeline.charts.titles import empty_chart
+from pipeline.distributions import t_quantile
 from pipeline.units import format_short
 
 MAX_RUNS = 12
@@ -169,5 +168,5 @@ def interval_inputs(shown: pl.DataFrame) -> pl.DataFrame:
     blocks = pl.when(pl.col("mode") == OFF).then(max(loads - 1, 1)).otherwise(1)
     frame = groups.drop("squares").join(counts, how="cross")
     frame = frame.with_columns(degrees=blocks * (pl.col("n") - 1))
-    quantiles = stats.t.ppf(0.975, frame["degrees"].to_numpy()).astype(np.float64)
+    quantiles = t_quantile(0.975, frame["degrees"].to_numpy())
     return frame.with_columns(t=pl.Series(quantiles))

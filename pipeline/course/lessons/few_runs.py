@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from pipeline.charts.teaching.interaction import variation_shares
 from pipeline.course.given import Given, NoValue
+from pipeline.distributions import t_quantile
 
 Scale = Callable[[np.ndarray], np.ndarray]
 LEVEL = 0.975
@@ -26,7 +26,7 @@ POISSON = np.array([-1, 1, -1, 1])
 
 def student_t(degrees: int) -> float:
     """The 97.5 % quantile of Student's t."""
-    return float(stats.t.ppf(LEVEL, degrees))
+    return t_quantile(LEVEL, degrees)
 
 
 def times(g: Given, family: str) -> np.ndarray:

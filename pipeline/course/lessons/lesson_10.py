@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
 
 from pipeline.course.lessons.few_runs import (
     CELLS,
@@ -28,6 +27,7 @@ from pipeline.course.lessons.few_runs import (
     upper,
 )
 from pipeline.course.question import Choice, Lesson, OpenQuestion, Prediction, Quantity, Question
+from pipeline.distributions import t_quantile
 
 QUANTITIES = (
     Quantity("lambda", lambda g: g.run("middle")["rate_per_s"], "1/s", "middle rate, second/web-021-even: evenly spaced requests"),
@@ -110,7 +110,7 @@ INTERVALS = (
             (lambda g: upper(g, student_t(5), 24), "s is the standard deviation, not the variance, and it is divided by √6, the runs of this load"),
             (lambda g: upper(g, 2.0, 1), "two standard deviations are for single runs: t, and √6"),
             (lambda g: float(np.percentile(times(g, "even_21"), 97.5)), "a percentile of the runs is no interval of their mean"),
-            (lambda g: upper(g, float(stats.t.ppf(0.995, 5))), "that is the end of a 99 % interval"),
+            (lambda g: upper(g, t_quantile(0.995, 5)), "that is the end of a 99 % interval"),
             (lambda g: upper(g, NORMAL * math.sqrt(5 / 6)), "t_5 in place of 1.96, and the standard deviation divides by n − 1 (ddof=1)"),
             (lambda g: times(g, "even_21").mean() + half_width(times(g, "even_21")) * math.sqrt(5 / 6), "that is without logarithms, and the standard deviation divides by n − 1 (ddof=1)"),
             (lambda g: times(g, "even_21").mean() + NORMAL * times(g, "even_21").std(ddof=1), "that is for a single run, and without logarithms"),
@@ -119,7 +119,7 @@ INTERVALS = (
             (lambda g: times(g, "even_21").mean() + half_width(times(g, "even_21")), "that is without logarithms"),
             (lambda g: upper(g, -student_t(5)), "that is the lower end"),
             (lambda g: upper(g, student_t(6)), "that is t with 6 degrees of freedom, or s without √6 and t; six runs have t_5 and √6"),
-            (lambda g: upper(g, float(stats.t.ppf(0.95, 5))), "that is the 95 % quantile; an interval of 95 % leaves 2.5 % above"),
+            (lambda g: upper(g, t_quantile(0.95, 5)), "that is the 95 % quantile; an interval of 95 % leaves 2.5 % above"),
             (lambda g: upper(g, student_t(5), 5), "divide by √6, the number of runs, not by √5"),
             (lambda g: upper(g, student_t(5), 36), "divide by √6, not by 6"),
             (lambda g: math.exp(logs(g).mean() + student_t(5) * logs(g).std() / math.sqrt(6)), "the standard deviation divides by n − 1 (ddof=1)"),
@@ -168,7 +168,7 @@ INTERVALS = (
         tolerance=0.025,
         slips=(
             (lambda g: (student_t(20) * logs(g).std(ddof=1) / WISHED) ** 2, "with 1.96, not t"),
-            (lambda g: (float(stats.t.ppf(0.95, 5)) * logs(g).std(ddof=1) / WISHED) ** 2, "with 1.96, not t of 90 %"),
+            (lambda g: (t_quantile(0.95, 5) * logs(g).std(ddof=1) / WISHED) ** 2, "with 1.96, not t of 90 %"),
             (lambda g: NORMAL * logs(g).std(ddof=1) / WISHED, "that is √n; square it"),
             (lambda g: (logs(g).std(ddof=1) / WISHED) ** 2, "1.96 is missing"),
             (lambda g: (student_t(5) * logs(g).std(ddof=1) / WISHED) ** 2, "t with 5 degrees belongs to six runs; so many more have 1.96"),
@@ -325,7 +325,7 @@ BLOCKS = (
         tolerance=0.002,
         slips=(
             (lambda g: ratio_of_means(g, ("poisson_26",), ("even_26",)), "that is the ratio of arithmetic means; the lower end of the interval, on logarithms, is asked for"),
-            (lambda g: math.exp(pairs(g).mean() - float(stats.t.ppf(0.95, 5)) * pairs(g).std(ddof=1) / math.sqrt(6)), "that is the 95 % quantile; an interval of 95 % leaves 2.5 % below"),
+            (lambda g: math.exp(pairs(g).mean() - t_quantile(0.95, 5) * pairs(g).std(ddof=1) / math.sqrt(6)), "that is the 95 % quantile; an interval of 95 % leaves 2.5 % below"),
             (lambda g: math.exp(pairs(g).mean() - half_width(pairs(g)) / math.sqrt(2)), "six pairs of the highest rate alone: √6, and no other runs"),
             (unpaired_low, "that is unpaired: how fast the machine was on that day is in it"),
             (lambda g: math.exp(pairs(g).mean() + half_width(pairs(g))), "that is the upper end"),
