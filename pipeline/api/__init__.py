@@ -103,7 +103,8 @@ _MODULES = {
     "pipeline.network.model": ("ModelError", "Network"),
     "pipeline.network.result": ("Solution",),
     "pipeline.network.solve": ("solve",),
-    "pipeline.parse": ("Parsed", "ParseError", "parse_file"),
+    "pipeline.parse": ("Parsed", "ParseError", "parse_file", "parse_pieces"),
+    "pipeline.parse.parsed": ("joined_summary",),
     "pipeline.quality.assess": ("FLAG_PREFIX",),
     "pipeline.quality.texts": ("TIMES",),
     "pipeline.quality.check": (

@@ -132,6 +132,10 @@ class FrameWriter:
         except OSError as error:
             raise not_written(self._path, error) from None
 
+    def close(self) -> None:
+        """Write the rest, and give the file its name."""
+        self.__exit__(None, None, None)
+
     def __exit__(self, *error: Any) -> None:
         try:
             self._files.__exit__(*error)

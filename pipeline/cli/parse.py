@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline import api
 from pipeline.api.formats import check_writable
-from pipeline.cli.console import print_error, usage_error
+from pipeline.cli.console import (
+    NOTHING_WRITTEN,
+    orderly_exit,
+    print_error,
+    progress_of_bytes,
+    usage_error,
+)
 from pipeline.cli.options import MaxExpanded
 from pipeline.escape import escape_json
 from pipeline.files import MAX_EXPANDED_BYTES
@@ -23,15 +31,29 @@ Kind = StrEnum("Kind", {name: name for name in (api.AUTO, *api.KINDS)})
 SUFFIXES = (".parquet", ".csv", ".ndjson")
 
 
-def write_tables(parsed: Parsed, out: Path) -> None:
-    """Write the main table to ``out`` and every other next to it as STEM.TABLE.SUFFIX, rejects too."""
-    from pipeline.api.export import write_frame
+def write_pieces(pieces: Iterable[Parsed], out: Path | None) -> tuple[dict[str, Any], Parsed]:
+    """Write the main table to ``out`` and every other next to it as STEM.TABLE.SUFFIX, rejects too, piece by piece.
 
-    main, *others = parsed.tables
-    write_frame(parsed.tables[main], out)
-    for table in others:
-        write_frame(parsed.tables[table], out.with_name(f"{out.stem}.{table}{out.suffix}"))
-    write_frame(parsed.rejects, out.with_name(f"{out.stem}.rejects{out.suffix}"))
+    Returns the summary of the whole log and its last piece.
+    """
+    from pipeline.api.export import FrameWriter
+
+    summaries = []
+    writers: dict[str, FrameWriter] = {}
+    with contextlib.ExitStack() as files:
+        for piece in pieces:
+            summaries.append(piece.summary())
+            if out is None:
+                continue
+            frames = {**piece.tables, "rejects": piece.rejects}
+            for name, frame in frames.items():
+                if name not in writers:
+                    path = out.with_name(f"{out.stem}.{name}{out.suffix}") if writers else out
+                    writers[name] = files.enter_context(FrameWriter(path, frame.schema))
+                writers[name].write(frame)
+        for writer in writers.values():
+            writer.close()
+    return api.joined_summary(summaries), piece
 
 
 def parse_log(
@@ -65,8 +87,8 @@ def parse_log(
 ) -> None:
     """Read one log into tidy tables; print the number of lines read and rejected as JSON.
 
-    Other tables of the log and the rejected lines are written next to OUT as STEM.TABLE.SUFFIX. Exit code 2 if no
-    line could be read; rejected lines alone are no failure.
+    The log is read in pieces: memory does not grow with it. Other tables of the log and the rejected lines are written
+    next to OUT as STEM.TABLE.SUFFIX. Exit code 2 if no line could be read; rejected lines alone are no failure.
 
     Example: queuevisor parse top top.log -o top.parquet --date 2015-06-01 --tz Asia/Shanghai
     """
@@ -79,22 +101,25 @@ def parse_log(
             raise usage_error(f"{out}: unsupported suffix; use {', '.join(SUFFIXES)}")
         check_writable(out)
     try:
-        parsed = api.parse_file(
-            kind.value,
-            file,
-            max_expanded_bytes=max_expanded,
-            date=date,
-            tz=tz,
-            tool_version=tool_version,
-            log_format=log_format,
-        )
+        with (
+            orderly_exit(NOTHING_WRITTEN),
+            progress_of_bytes(f"parse {file.name}") as progress,
+        ):
+            pieces = api.parse_pieces(
+                kind.value,
+                file,
+                max_expanded_bytes=max_expanded,
+                progress=progress,
+                date=date,
+                tz=tz,
+                tool_version=tool_version,
+                log_format=log_format,
+            )
+            summary, last = write_pieces(pieces, out)
     except api.ParseError as error:
         raise usage_error(str(error)) from None
-    typer.echo(escape_json(json.dumps(parsed.summary(), ensure_ascii=False)))
-    if parsed.unread:
-        line, reason = parsed.unread
-        print_error(f"{file}, line {line}: {reason}; no line is a record of {parsed.kind}")
-    if out is not None:
-        write_tables(parsed, out)
-    if parsed.unread:
+    typer.echo(escape_json(json.dumps(summary, ensure_ascii=False)))
+    if last.unread:
+        line, reason = last.unread
+        print_error(f"{file}, line {line}: {reason}; no line is a record of {last.kind}")
         raise typer.Exit(2)

@@ -150,6 +150,7 @@ def parse_pieces(
     name: str | None = None,
     max_expanded_bytes: int = MAX_EXPANDED_BYTES,
     piece_bytes: int = PIECE_BYTES,
+    progress: Callable[[int, int], None] | None = None,
     **options: object,
 ) -> Iterator[Parsed]:
     """Read and parse a log piece by piece, with memory that does not grow with it.
@@ -160,6 +161,8 @@ def parse_pieces(
         As for :func:`parse_file`.
     piece_bytes : int
         Usual length of a piece of the text.
+    progress : callable, optional
+        Called after each piece with the bytes of the file that were read, and that it has.
 
     Yields
     ------

@@ -94,6 +94,11 @@ class TextSource:
         budget.check_expanded(size, name)
         return cls(file, size, name, budget)
 
+    @property
+    def position(self) -> int:
+        """Bytes of the file that were read."""
+        return self._file.tell()
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from pipeline import parse
 from pipeline.cli.app import app
 
 BLOCK = (
@@ -133,3 +134,21 @@ def test_a_log_without_a_record_is_exit_code_2(tmp_path, kind, text, code):
 def test_a_log_of_more_text_than_asked_for_is_not_read(log, size, code):
     done = CliRunner().invoke(app, ["parse", "block", str(log), "--max-expanded", size])
     assert done.exit_code == code, done.output
+
+
+def test_a_long_log_is_written_in_pieces(tmp_path, monkeypatch):
+    path = tmp_path / "tasks.log"
+    snapshots = [
+        f"#T {n}000000000 {n} {n} b\ncpu  {n} 0 0 1 0 0 0 0 0 0\nwrong\n" for n in range(1, 400)
+    ]
+    path.write_text("".join(snapshots) + "#END stopped\n")
+    whole, pieces = tmp_path / "whole.parquet", tmp_path / "pieces.parquet"
+    done = CliRunner().invoke(app, ["parse", "tasks", str(path), "-o", str(whole)])
+    expected = json.loads(done.stdout)
+    monkeypatch.setitem(parse.parse_pieces.__kwdefaults__, "piece_bytes", 1000)
+    done = CliRunner().invoke(app, ["parse", "tasks", str(path), "-o", str(pieces)])
+    assert json.loads(done.stdout) == expected
+    assert (expected["snapshots"], expected["rows"]["cpus"], expected["rejects"]) == (399, 399, 399)
+    for table in ("", ".cpus", ".rejects"):
+        first, second = (tmp_path / f"{name}{table}.parquet" for name in ("whole", "pieces"))
+        assert first.read_bytes() == second.read_bytes()
