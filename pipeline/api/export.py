@@ -140,7 +140,8 @@ class FrameWriter:
         try:
             self._files.__exit__(*error)
         except OSError as problem:
-            raise not_written(self._path, problem) from None
+            if not error[0]:  # else what was raised first says why
+                raise not_written(self._path, problem) from None
 
 
 def to_bytes(frame: pl.DataFrame, name: str) -> bytes:
