@@ -22,7 +22,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
                       ``top_summary``, ``top_threads``, ``top_languages``
 :mod:`top_messages`   labels of the numbers above the table of top
 :mod:`foreign_tops`   other programs that look like top
-:mod:`iotop`          output of iotop, ``iotop_snapshots``
+:mod:`iotop`          output of iotop: ``iotop_rows``, ``iotop_snapshots``
 :mod:`block`          /sys/block/*/stat: ``block_devices``, ``block_times``, ``stamps``
 :mod:`tasks`          tasks.log, ``thread_roles``
 :mod:`httperf`        httperf's report

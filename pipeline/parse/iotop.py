@@ -46,83 +46,179 @@ Example:
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import polars as pl
 
-from pipeline import units
 from pipeline.parse import texts
-from pipeline.parse.expressions import add_flag, first_of, to_int64
+from pipeline.parse.expressions import first_of
+from pipeline.parse.iotop_rows import IS_TITLE, parse_header, read_tasks, read_totals
 from pipeline.parse.iotop_snapshots import (
+    SnapshotTimes,
     flag_leaders,
-    has_leader_sums,
-    snapshot_times,
+    is_c_program,
+    is_fixed,
     with_snapshot_times,
 )
-from pipeline.parse.log import Log, snapshot_by_repetition, with_snapshot
-from pipeline.parse.parsed import Parsed, select_table_columns, split_rejects, to_parsed
+from pipeline.parse.log import Log, SnapshotsBefore, snapshot_by_repetition, with_snapshot_after
+from pipeline.parse.parsed import Parsed, select_table_columns, to_parsed
+from pipeline.parse.pieces import Piece
+from pipeline.parse.reader import read_whole
 from pipeline.parse.timestamps import Day
 
-
-def _size(name: str) -> str:
-    """Pattern of a size: number, letter of the unit, and whether it is a rate."""
-    number = rf"(?P<{name}>[0-9]{{1,15}}(?:[.,][0-9]{{1,9}})?)"
-    return rf"{number}\s*(?P<{name}_unit>[BKMGTPE])(?P<{name}_rate>/s)?"
-
-
-def _percent(name: str) -> str:
-    return rf"(?P<{name}>[0-9]{{1,9}}(?:[.,][0-9]{{1,9}})?)\s*%"
-
-
-TOTALS = (
-    rf"^\s*(?:Total|Actual|Current) DISK READ\s*:\s*{_size('read')}"
-    rf"\s*\|\s*(?:Total|Actual|Current) DISK WRITE\s*:\s*{_size('write')}"
-    r"\s*(?:\|\s*(?P<date>.*?)\s*)?$"
-)
 CLOCK = r"^\s*([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) (.*)$"
 DELAY_WARNING = (
     r"(?i)task_delayacct is 0|delay_?acct.*not (?:enabled|available)|cannot determine SWAPIN"
 )
-SPLICED = (
-    r"\s{2,}[0-9]+ +(?:be|rt|idle|none)(?:/[0-9])? +\S+ +[0-9.,]+ [BKMGTPE](?:/s)? "
-    r"|(?:Total|Actual|Current) DISK READ *:"
-)
-"""The beginning of another line of iotop's within a command."""
 BYTES_LITERAL = r"""^b(?:'((?:[^\\]|\\.)*?)'?|"((?:[^\\]|\\.)*?)"?)$"""
 """What Python 3 prints of bytes; the closing quote may be missing."""
 ESCAPED_BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
-
-DEFAULT_COLUMNS = ("TID", "PRIO", "USER", "DISK READ", "DISK WRITE", "SWAPIN", "IO", "COMMAND")
-KNOWN_COLUMNS = (*DEFAULT_COLUMNS, "PID", "TIME")
 
 
 def parse(
     log: Log, *, date: Day = None, tz: str | None = None, tool_version: str | None = None
 ) -> Parsed:
     """Parse the output of iotop into the tables ``iotop_tasks`` and ``iotop_totals``."""
-    lines = _classify(log)
-    lines, snapshots, guessed = _with_snapshots(lines, log)
-    totals, total_lines, total_rejects = _totals(lines, log)
-    tasks, task_rejects = _tasks(lines, log)
-    if (lines["what"] == "warning").any():
-        tasks = tasks.with_columns(swapin_percent=pl.lit(None), io_percent=pl.lit(None))
-    times, warnings = snapshot_times(lines, totals, log, date, tz)
-    if has_leader_sums(lines, tasks, tool_version):
-        totals = totals.with_columns(flags=pl.lit("may-count-twice"))
-        tasks = flag_leaders(tasks)
-    totals, tasks = with_snapshot_times(totals, times), with_snapshot_times(tasks, times)
-    return to_parsed(
-        log,
-        "iotop",
-        {
-            "iotop_tasks": select_table_columns(tasks, "iotop_tasks"),
-            "iotop_totals": select_table_columns(totals, "iotop_totals"),
-        },
-        records=pl.concat([tasks["line"], total_lines]),
-        headers=lines.filter(pl.col("what").is_in(["names", "warning"]))["line"],
-        rejects=pl.concat([_reject_unknown(lines, log), total_rejects, task_rejects]),
-        snapshots=snapshots,
-        warnings=[*_warnings(lines, tasks, guessed, log), *warnings],
-    )
+    return read_whole(Reader(log.file, date=date, tz=tz, tool_version=tool_version), log)
+
+
+class Reader:
+    """Reads the output of iotop piece by piece (:class:`pipeline.parse.reader.Reader`)."""
+
+    START = re.compile(rb"^(?:[0-9][0-9]:[0-9][0-9]:[0-9][0-9] )? *Total DISK READ", re.MULTILINE)
+    NEEDS_SURVEY = True
+
+    def __init__(
+        self,
+        file: str,
+        *,
+        date: Day = None,
+        tz: str | None = None,
+        tool_version: str | None = None,
+    ):
+        self.file = file
+        self._times = SnapshotTimes(date, tz)
+        self._is_fixed = is_fixed(tool_version)
+        self._surveyed: Lines | None = None
+        self._before = Before()
+        self._is_c = self._has_threads = False
+        self._is_delay_unknown = False
+        """Whether delay accounting was off at any time."""
+        self._has_tasks = self._has_names = self._is_guessed = False
+        self._has_lines = self._is_recognized = False
+        self._spliced = 0
+
+    def survey(self, piece: Piece) -> None:
+        """Which program it was, whether delay accounting was on, and times of snapshots."""
+        before = self._surveyed.after if self._surveyed else Before()
+        lines = self._surveyed = Lines(piece, before)
+        what = lines.frame["what"]
+        self._is_delay_unknown = self._is_delay_unknown or bool((what == "warning").any())
+        self._is_c = self._is_c or is_c_program(lines.frame)
+        if not self._has_threads:
+            self._has_threads = lines.tasks[0]["tid"].is_not_null().any()
+        if not lines.log.has_sentinels:
+            self._times.add(lines.frame, lines.totals[0])
+
+    def read(self, piece: Piece) -> Parsed:
+        """Tables of the piece."""
+        surveyed, self._surveyed = self._surveyed, None
+        lines = surveyed if surveyed and surveyed.piece is piece else Lines(piece, self._before)
+        self._before = lines.after
+        totals, total_lines, total_rejects = lines.totals
+        tasks, task_rejects = lines.tasks
+        self._note(lines, tasks)
+        if self._is_delay_unknown:
+            tasks = tasks.with_columns(swapin_percent=pl.lit(None), io_percent=pl.lit(None))
+        if self._is_c and self._has_threads and not self._is_fixed:
+            totals = totals.with_columns(flags=pl.lit("may-count-twice"))
+            tasks = flag_leaders(tasks)
+        times = self._times.of_piece(lines.frame, lines.log)
+        totals, tasks = with_snapshot_times(totals, times), with_snapshot_times(tasks, times)
+        what = pl.col("what")
+        return to_parsed(
+            lines.log,
+            "iotop",
+            {
+                "iotop_tasks": select_table_columns(tasks, "iotop_tasks"),
+                "iotop_totals": select_table_columns(totals, "iotop_totals"),
+            },
+            records=pl.concat([tasks["line"], total_lines]),
+            headers=lines.frame.filter(what.is_in(["names", "warning"]))["line"],
+            rejects=pl.concat(
+                [_reject_unknown(lines.frame, lines.log), total_rejects, task_rejects]
+            ),
+            snapshots=lines.snapshots,
+        )
+
+    def finish(self) -> tuple[list[str], list[str]]:
+        """Warnings about the program's options, and about times."""
+        holds = {
+            texts.spliced_rows(self._spliced): self._spliced,
+            texts.DELAY_ACCOUNTING_OFF: self._is_delay_unknown,
+            texts.FIRST_NUMBER_IS_TID: self._has_tasks and not self._has_names,
+            texts.GUESSED_SNAPSHOTS: self._is_guessed,
+            texts.NOT_IOTOP_LOG: self._has_lines and not self._is_recognized,
+        }
+        warnings = [f"{self.file}: {text}" for text, is_true in holds.items() if is_true]
+        return [*warnings, *self._times.warnings], []
+
+    def _note(self, lines: Lines, tasks: pl.DataFrame) -> None:
+        """Keep what is to be warned of."""
+        what = lines.frame["what"]
+        if tasks["flags"].null_count() < tasks.height:
+            self._spliced += tasks["flags"].str.contains("spliced").sum()
+        self._has_tasks = self._has_tasks or tasks.height > 0
+        self._has_names = self._has_names or bool((what == "names").any())
+        self._is_guessed = self._is_guessed or lines.is_guessed
+        self._has_lines = self._has_lines or what.len() > 0
+        self._is_recognized = self._is_recognized or what.null_count() < what.len()
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the pieces before one say about its lines."""
+
+    snapshots: SnapshotsBefore = field(default_factory=SnapshotsBefore)
+    what: str | None = None
+    """Type of the last line."""
+    title: str | None = None
+    """The last line of column names."""
+
+
+class Lines:
+    """The lines of a piece (``frame``) with their type and snapshot.
+
+    Parameters
+    ----------
+    piece : Piece
+    before : Before
+    """
+
+    def __init__(self, piece: Piece, before: Before):
+        self.piece, self.log = piece, piece.log
+        self._title = before.title
+        self.frame, snapshots, self.is_guessed = _with_snapshots(
+            _classify(self.log), self.log, before, is_only=piece.is_first and piece.is_last
+        )
+        self.snapshots = snapshots.count - before.snapshots.count
+        """Number of snapshots that begin here."""
+        what, title = before.what, before.title
+        if self.frame.height:
+            what = self.frame["what"][-1]
+        titles = self.frame.filter(IS_TITLE)["text"]
+        self.after = Before(snapshots, what, titles[-1] if titles.len() else title)
+
+    @cached_property
+    def totals(self) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
+        """The table ``iotop_totals`` without times, the lines it was read from, and rejects."""
+        return read_totals(self.frame, self.log)
+
+    @cached_property
+    def tasks(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The table ``iotop_tasks`` without times, and rejects."""
+        return read_tasks(self.frame, self.log, self._title)
 
 
 # ---------------------------------------------------------------------------------------------- what a line is
@@ -162,34 +258,27 @@ def _decode_bytes(text: str) -> str:
     )
 
 
-def parse_header(text: str) -> tuple[str, ...] | None:
-    """Columns of a line of column names; None if one is unknown or repeated."""
-    names = (
-        re.sub(r"DISK (READ|WRITE)", r"DISK_\1", text).replace(">", " ").replace("<", " ").split()
-    )
-    columns = tuple(name.replace("_", " ") for name in names)
-    are_known = all(column in KNOWN_COLUMNS for column in columns)
-    if not are_known or len(set(columns)) < len(columns) or "DISK READ" not in columns:
-        return None
-    return tuple(column for column in columns if column != "TIME")
-
-
 # --------------------------------------------------------------------------------------- snapshots
 
 
-def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int, bool]:
-    """``lines`` with ``snapshot``, number of snapshots, and whether their limits are guessed."""
+def _with_snapshots(
+    lines: pl.DataFrame, log: Log, before: Before, *, is_only: bool
+) -> tuple[pl.DataFrame, SnapshotsBefore, bool]:
+    """``lines`` with ``snapshot``, snapshots up to the end of the piece, and whether their limits are guessed.
+
+    ``is_only``: whether the log is one piece. If not, sentinels or totals are its limits.
+    """
     recognized = lines.filter(pl.col("what").is_in(["row", "total", "actual", "names"]))
-    before = pl.col("what").shift()
+    above = pl.col("what").shift(fill_value=before.what)
     is_start = (
         (pl.col("what") == "total")
-        | ((pl.col("what") == "actual") & before.is_in(["row", "names", "actual"]))
-        | ((pl.col("what") == "names") & before.is_in(["row", "names"]))
+        | ((pl.col("what") == "actual") & above.is_in(["row", "names", "actual"]))
+        | ((pl.col("what") == "names") & above.is_in(["row", "names"]))
     )
     starts = recognized.filter(is_start)["line"]
-    has_bounds = recognized["what"].is_in(["total", "actual"]).any()
+    has_bounds = not is_only or recognized["what"].is_in(["total", "actual"]).any()
     if has_bounds or log.has_sentinels:
-        return *with_snapshot(log, lines, recognized, starts), False
+        return *with_snapshot_after(before.snapshots, log, lines, recognized, starts), False
     rows = recognized.filter(pl.col("what") == "row")
     has_clock = rows["clock"].is_not_null().any()
     if has_clock:
@@ -201,148 +290,8 @@ def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int, b
     lines = lines.join_asof(rows, on="line", strategy="backward")
     lines = lines.with_columns(pl.col("snapshot").fill_null(0))
     guessed = rows.height > 0 and not has_clock
-    return lines, rows["snapshot"][-1] + 1 if rows.height else 0, guessed
-
-
-# ------------------------------------------------------------------------------------------ totals
-
-
-def _totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
-    """The table ``iotop_totals`` without times, the lines it was read from, and rejects."""
-    groups = pl.col("text").str.extract_groups(TOTALS).struct.unnest()
-    parts = lines.filter(pl.col("what").is_in(["total", "actual"]))
-    parts = parts.select("line", "snapshot", "what", "clock", groups)
-    is_duplicate = ~pl.struct("snapshot", "what").is_first_distinct()
-    ends_in_rate = pl.col("write_rate").is_not_null()
-    reason = first_of(
-        (log.is_unterminated_line & (pl.lit(log.has_sentinels) | ~ends_in_rate), texts.TRUNCATED),
-        (pl.col("read").is_null(), texts.MALFORMED_TOTALS),
-        (pl.col("read_rate").is_null() == ends_in_rate,
-         texts.MIXED_SIZES),
-        (is_duplicate, pl.format(texts.DUPLICATE_KIND, "what")),
-    )  # fmt: skip
-    good, bad = split_rejects(parts, reason)
-    total, actual = (
-        good.filter(pl.col("what") == what).select(
-            "snapshot", "line", "clock", "date", *_sizes(prefix)
-        )
-        for what, prefix in (("total", ""), ("actual", "actual_"))
-    )
-    totals = total.join(actual, on="snapshot", how="full", coalesce=True, suffix="_actual")
-    totals = totals.with_columns(
-        line=pl.min_horizontal("line", "line_actual"),
-        clock=pl.coalesce("clock", "clock_actual"),
-        resolution_bytes=pl.max_horizontal("resolution_bytes", "resolution_bytes_actual"),
-        flags=pl.lit(None, pl.String),
-    ).sort("snapshot")
-    return totals, good["line"], bad
-
-
-def _sizes(prefix: str = "") -> list[pl.Expr]:
-    """The printed sizes, as rates with ``/s``, otherwise as sums since the start, and the resolution of the
-    less precise one.
-    """
-    columns, steps = [], []
-    for name in ("read", "write"):
-        printed = pl.col(name), pl.col(f"{name}_unit")
-        size = units.to_bytes(*printed)
-        is_rate = pl.col(f"{name}_rate").is_not_null()
-        columns.append(pl.when(is_rate).then(size).alias(f"{prefix}{name}_bytes_per_s"))
-        columns.append(pl.when(~is_rate).then(size).alias(f"{prefix}{name}_bytes"))
-        steps.append(units.size_resolution_bytes(*printed))
-    return [*columns, pl.max_horizontal(steps).alias("resolution_bytes")]
-
-
-# ------------------------------------------------------------------------------------------- tasks
-
-
-def _row_pattern(columns: tuple[str, ...], *, lenient: bool = False) -> str:
-    """Pattern of a row under these columns. ``lenient``: user names with blanks, or empty."""
-    swapin, io = _percent("swapin"), _percent("io")
-    both = "SWAPIN" in columns and "IO" in columns
-    fields = {
-        "TID": r"(?P<tid>[0-9]{1,10})",
-        "PID": r"(?P<pid>[0-9]{1,10})",
-        "PRIO": r"(?P<priority>\S+)",
-        "USER": r"(?P<user>\S.*?)??" if lenient else r"(?P<user>\S+)",
-        "DISK READ": _size("read"),
-        "DISK WRITE": _size("write"),
-        "SWAPIN": rf"(?:{swapin}\s+{io}|\?unavailable\?)" if both else rf"(?:{swapin}|\?unavailable\?)",
-        "IO": None if both else io,
-        "COMMAND": None,
-    }  # fmt: skip
-    parts = [fields[name] for name in columns if fields[name]]
-    end = r"(?:\s+(?P<command>.*))?$" if "COMMAND" in columns else r"\s*$"
-    return r"^\s*" + r"\s+".join(parts) + end
-
-
-def _tasks(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The table ``iotop_tasks`` without times, and rejects."""
-    rows = lines.filter(pl.col("what") == "row").select("line", "text", "snapshot")
-    titles = lines.filter(pl.col("what").is_in(["names", "bad names"])).select("line", title="text")
-    rows = rows.join_asof(titles, on="line", strategy="backward")
-    headers = {title: parse_header(title) for title in titles["title"].unique().to_list()}
-    parts, rejects = [], []
-    for title in rows["title"].unique(maintain_order=True):
-        columns = DEFAULT_COLUMNS if title is None else headers[title]
-        under = rows.filter(pl.col("title").eq_missing(pl.lit(title, pl.String))).drop("title")
-        if columns is None:
-            reason = pl.lit(texts.IOTOP_ROW_WITH_UNKNOWN_NAMES)
-            rejects.append(under.select("line", reason=reason))
-            continue
-        good, bad = _parse_rows(under, columns, log)
-        parts.append(good)
-        rejects.append(bad)
-    tasks = pl.concat([pl.DataFrame(schema=TASKS), *parts], how="diagonal").sort("line")
-    has_number = pl.any_horizontal(pl.col("tid", "pid").is_not_null())
-    is_duplicate = ~pl.struct("snapshot", "tid", "pid").is_first_distinct() & has_number
-    reason = first_of((is_duplicate, texts.DUPLICATE_TASK))
-    tasks, duplicates = split_rejects(tasks, reason)
-    return tasks, pl.concat([*rejects, duplicates])
-
-
-TASKS = {
-    "line": pl.Int64, "snapshot": pl.Int64, "tid": pl.Int64, "pid": pl.Int64, "user": pl.String,
-    "flags": pl.String,
-}  # fmt: skip
-"""Columns that the rows always have."""
-
-
-def _parse_rows(
-    rows: pl.DataFrame, columns: tuple[str, ...], log: Log
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows under one line of column names, and those that do not match it."""
-    good = _matched(rows, _row_pattern(columns))
-    missed = rows.join(good, on="line", how="anti")
-    if missed.height:
-        lenient = _matched(missed, _row_pattern(columns, lenient=True))
-        missed = missed.join(lenient, on="line", how="anti")
-        good = pl.concat([good, lenient]).sort("line")
-    reason = first_of((log.is_unterminated_line, texts.TRUNCATED), otherwise=texts.IOTOP_MISFIT)
-    if {"DISK READ", "DISK WRITE"} <= set(columns):
-        is_mixed = pl.col("read_rate").is_null() != pl.col("write_rate").is_null()
-        good, mixed = split_rejects(good, first_of((is_mixed, texts.MIXED_SIZES)))
-    else:
-        mixed = good.select("line", reason=pl.lit(texts.MIXED_SIZES)).clear()
-    has_command = pl.col("command") != "" if "command" in good.columns else pl.lit(False)
-    is_cut = log.is_unterminated_line & (pl.lit(log.has_sentinels) | ~has_command.fill_null(False))
-    good, cut = split_rejects(good, first_of((is_cut, texts.TRUNCATED)))
-    good = good.select(
-        pl.col("^(line|snapshot|priority|user)$"),
-        to_int64(pl.col("^(tid|pid)$")),
-        units.parse_number(pl.col("^(swapin|io)$")).name.suffix("_percent"),
-        pl.col("^command$").str.strip_chars_end(),
-        *_sizes(),
-        flags=pl.when(log.is_unterminated_line).then(pl.lit("cut")),
-    )
-    if "command" in good.columns:
-        good = good.with_columns(add_flag(pl.col("command").str.contains(SPLICED), "spliced"))
-    return good, pl.concat([missed.select("line", reason=reason), mixed, cut])
-
-
-def _matched(rows: pl.DataFrame, form: str) -> pl.DataFrame:
-    groups = pl.col("text").str.extract_groups(form).struct.unnest()
-    return rows.select("line", "snapshot", groups).filter(pl.col("read").is_not_null())
+    count = int(rows["snapshot"][-1]) + 1 if rows.height else 0
+    return lines, SnapshotsBefore(count), guessed
 
 
 def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
@@ -357,19 +306,3 @@ def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
             otherwise=texts.NOT_IOTOP_LINE,
         ),
     )
-
-
-def _warnings(lines: pl.DataFrame, tasks: pl.DataFrame, guessed: bool, log: Log) -> list[str]:
-    warnings = []
-    spliced = tasks.select(pl.col("flags").str.contains("spliced").sum()).item()
-    if spliced:
-        warnings.append(f"{log.file}: {texts.spliced_rows(spliced)}")
-    if (lines["what"] == "warning").any():
-        warnings.append(f"{log.file}: {texts.DELAY_ACCOUNTING_OFF}")
-    if tasks.height and not (lines["what"] == "names").any():
-        warnings.append(f"{log.file}: {texts.FIRST_NUMBER_IS_TID}")
-    if guessed:
-        warnings.append(f"{log.file}: {texts.GUESSED_SNAPSHOTS}")
-    if lines.height and not (lines["what"].is_not_null()).any():
-        warnings.append(f"{log.file}: {texts.NOT_IOTOP_LOG}")
-    return warnings

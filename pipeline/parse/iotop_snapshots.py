@@ -13,26 +13,58 @@ C_FIXED_VERSION = (1, 27)
 """First version of the C program that does not add threads to the row of their leader."""
 
 
-def snapshot_times(
-    lines: pl.DataFrame,
-    totals: pl.DataFrame,
-    log: Log,
-    date: timestamps.Day,
-    tz: str | None,
-) -> tuple[pl.DataFrame, list[str]]:
-    """One row per snapshot: time, sentinel columns, ``is_interval`` and flags of its time."""
-    snapshots = (
+class SnapshotTimes:
+    """Times of the snapshots of a log: by sentinels of each piece, or by times of day, when all pieces are read.
+
+    Parameters
+    ----------
+    date : datetime.date or str, optional
+    tz : str, optional
+        As for :func:`pipeline.parse.parse_log`.
+    """
+
+    def __init__(self, date: timestamps.Day, tz: str | None):
+        self._date, self._tz = date, tz
+        self.warnings: list[str] = []
+        """Complete when the first piece is read."""
+        self._parts: list[pl.DataFrame] = []
+        self._has_dates = False
+        self._times: pl.DataFrame | None = None
+
+    def add(self, lines: pl.DataFrame, totals: pl.DataFrame) -> None:
+        """Keep the clocks of the next piece of a log without sentinels."""
+        dates = totals.select("snapshot", "date").drop_nulls()
+        self._has_dates = self._has_dates or dates.height > 0
+        snapshots = _snapshots(lines).join(dates, on="snapshot", how="left", maintain_order="left")
+        self._parts.append(snapshots.with_columns(local=_local()).drop("date"))
+
+    def of_piece(self, lines: pl.DataFrame, log: Log) -> pl.DataFrame:
+        """One row per snapshot: time, sentinel columns, ``is_interval`` and flags of its time."""
+        if log.has_sentinels:
+            return self._resolved(_snapshots(lines), log)
+        if self._times is None:
+            first = pl.all().drop_nulls().first()
+            snapshots = pl.concat(self._parts).group_by("snapshot").agg(first).sort("snapshot")
+            self._parts = []
+            self._times = self._resolved(
+                snapshots if self._has_dates else snapshots.drop("local"), log
+            )
+        return self._times
+
+    def _resolved(self, snapshots: pl.DataFrame, log: Log) -> pl.DataFrame:
+        times, warnings = timestamps.with_times(snapshots, log, date=self._date, tz=self._tz)
+        self.warnings += warnings
+        columns = ("snapshot", "is_interval", *SENTINEL_COLUMNS)
+        return times.select(*columns, clock_flags="flags")
+
+
+def _snapshots(lines: pl.DataFrame) -> pl.DataFrame:
+    """First line and clock of each snapshot."""
+    return (
         lines.group_by("snapshot")
         .agg(pl.col("line").min(), pl.col("clock").drop_nulls().first())
         .sort("snapshot")
     )
-    dates = totals.select("snapshot", "date").drop_nulls()
-    if dates.height:
-        snapshots = snapshots.join(dates, on="snapshot", how="left", maintain_order="left")
-        snapshots = snapshots.with_columns(local=_local())
-    times, warnings = timestamps.with_times(snapshots, log, date=date, tz=tz)
-    columns = ("snapshot", "is_interval", *SENTINEL_COLUMNS)
-    return times.select(*columns, clock_flags="flags"), warnings
 
 
 def _local() -> pl.Expr:
@@ -41,18 +73,20 @@ def _local() -> pl.Expr:
     return printed.str.to_datetime("%b %d %H:%M:%S %Y", time_unit="ns", strict=False)
 
 
-def has_leader_sums(lines: pl.DataFrame, tasks: pl.DataFrame, tool_version: str | None) -> bool:
-    """Whether rows of leaders may include all their threads, which Total then counts twice (C program before 1.27).
-
-    The C program is recognized by the alignment of its lines.
-    """
-    is_c = lines.select(
-        pl.col("text").str.contains(r"^  Total DISK READ:").any()
-        | pl.col("text").str.contains(r"^ *[TP]ID PRIO     USER ").any()
+def is_c_program(lines: pl.DataFrame) -> bool:
+    """Whether the C program wrote some of these lines, by their alignment."""
+    text = pl.col("text")
+    return lines.select(
+        text.str.contains(r"^  Total DISK READ:").any()
+        | text.str.contains(r"^ *[TP]ID PRIO     USER ").any()
     ).item()
-    is_right = (parse_version(tool_version) or (0,)) >= C_FIXED_VERSION
-    by_thread = tasks["tid"].is_not_null().any()
-    return bool(is_c) and by_thread and not is_right
+
+
+def is_fixed(tool_version: str | None) -> bool:
+    """Whether rows of leaders are their own: the C program before 1.27 adds all their threads, and Total has them
+    twice.
+    """
+    return (parse_version(tool_version) or (0,)) >= C_FIXED_VERSION
 
 
 def flag_leaders(tasks: pl.DataFrame) -> pl.DataFrame:
