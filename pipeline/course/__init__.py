@@ -6,9 +6,19 @@
 :mod:`session` a lesson opened on a study
 :mod:`blanks`, :mod:`student` the student's copy of a solved notebook
 
-Notebooks use ``open_lesson``. Short, because it only imports that.
+Notebooks use ``open_lesson``. Short, because it only imports that, and when it is first used: reports need no IPython.
 """
 
-from pipeline.course.session import open_lesson
+from __future__ import annotations
+
+from typing import Any
 
 __all__ = ["open_lesson"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "open_lesson":
+        from pipeline.course.session import open_lesson
+
+        return open_lesson
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

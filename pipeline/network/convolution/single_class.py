@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import numpy as np
-from scipy.signal import lfilter
 from scipy.special import logsumexp
 
 from pipeline.network.arrays import Array
@@ -15,6 +16,9 @@ from pipeline.network.convolution.problem import (
     check_resources,
 )
 
+FOLD_WORK = 100
+"""Multiplications that take as long as one step of :func:`filter_geometric`."""
+
 
 class SingleClass:
     """One class: G(0 … N) is a vector; checks the resource limits and makes the two backends."""
@@ -25,7 +29,7 @@ class SingleClass:
         general = [f for f in problem.factors.values() if not f.is_single_server]
         depth = 1 + max(len(general) - 1, 0).bit_length()
         check_resources(1, (8 + 2 * len(general)) * (self.customers + 1))
-        work = len(problem.factors) * self.customers * 10
+        work = len(problem.factors) * self.customers * FOLD_WORK
         per_level = sum(
             (f.limiting_index + 1 if f.has_short_filter else self.customers) * self.customers
             + ARRAY_CALL_WORK
@@ -58,7 +62,7 @@ class _LinearSingleClass(Backend):
     def fold_single_servers(self, g: Array, stations: list[int]) -> Array:
         for k in stations:
             rho = self.utilization(k)
-            g = lfilter([1 - rho], [1, -rho], g)
+            g = filter_geometric((1 - rho) * g, rho)
         return g
 
     def fold_station(self, g: Array, k: int) -> Array:
@@ -70,11 +74,11 @@ class _LinearSingleClass(Backend):
             polynomial = p[:length].copy()
             polynomial[1:] *= np.maximum(decrease, 0)  # p(n) − ρ p(n − 1) = p(n) (1 − α(n)/β)
             g = np.convolve(g, polynomial)[: self.customers + 1]
-            return lfilter([1.0], [1, -utilization], g)
+            return filter_geometric(g, utilization)
         return np.convolve(g, p)[: self.customers + 1]
 
     def throughput_ratios(self, g: Array) -> Array | None:
-        if not g[-1] > MIN_CONSTANT:
+        if not MIN_CONSTANT < g[-1] < np.inf:
             return None
         return np.array([g[-2] / g[-1]])
 
@@ -110,3 +114,17 @@ class _LogSingleClass(_LinearSingleClass):
     def station_queue(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
         p = np.exp(self.log_p(k) + without[::-1] - g[-1])
         return np.array([self.n @ p]), p
+
+
+def filter_geometric(values: Array, ratio: float) -> Array:
+    """The convolution with 1, ``ratio``, ``ratio``², …: y(n) = value(n) + ``ratio`` · y(n − 1).
+
+    As ``scipy.signal.lfilter``, whose import takes longer than the filter itself for millions of values.
+
+    Examples
+    --------
+    >>> filter_geometric(np.array([1.0, 0.0, 4.0]), 0.5).tolist()
+    [1.0, 0.5, 4.25]
+    """
+    steps = accumulate(values.tolist(), lambda previous, value: value + ratio * previous)
+    return np.fromiter(steps, float, len(values))

@@ -11,7 +11,7 @@ from pipeline.network.convolution.convolve import solve_with
 from pipeline.network.convolution.multiclass import Multiclass
 from pipeline.network.convolution.problem import ConvolutionProblem
 from pipeline.network.convolution.scaling import scaling_rates
-from pipeline.network.convolution.single_class import SingleClass
+from pipeline.network.convolution.single_class import SingleClass, filter_geometric
 from pipeline.network.service import Service
 
 
@@ -110,3 +110,13 @@ def test_collapsing_service_rate_needs_log_space():
             [np.logaddexp.reduce(g[: n + 1] + terms[n::-1]) for n in range(population + 1)]
         )
     assert solution.throughput[0] == pytest.approx(np.exp(g[-2] - g[-1]), rel=1e-9)
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.7, 1.0, 1.3])
+def test_the_geometric_filter_is_scipys(ratio):
+    from scipy.signal import lfilter
+
+    values = np.random.default_rng(1).exponential(size=300)
+    assert (
+        filter_geometric(values, ratio).tolist() == lfilter([1.0], [1.0, -ratio], values).tolist()
+    )
