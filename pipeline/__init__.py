@@ -10,6 +10,7 @@ Packages, lowest first; each imports only packages of the lines above its own (`
 
 - ``errors``
 - ``distributions``, ``escape``, ``files``, ``kinds``, ``redact``, ``tables``, ``units``
+- ``storage``
 - ``workers``
 - ``raw``
 - ``parse``

@@ -6,6 +6,7 @@ import json
 LINES = [
     {"errors"},
     {"distributions", "escape", "files", "kinds", "redact", "tables", "units"},
+    {"storage"},
     {"workers"},
     {"raw"},
     {"parse"},
@@ -70,7 +71,18 @@ def test_modules_are_neither_long_nor_short_without_a_reason(root):
     assert wrong == []
 
 
-FOR_PAGES = {"errors", "escape", "files", "tables", "units", "workers", "evaluate", "charts", "api"}
+FOR_PAGES = {
+    "errors",
+    "escape",
+    "files",
+    "tables",
+    "units",
+    "storage",
+    "workers",
+    "evaluate",
+    "charts",
+    "api",
+}
 """What pages and the command line may use, in addition to what is on their own lines and between."""
 
 

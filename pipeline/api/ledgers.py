@@ -14,12 +14,14 @@ from pipeline import ingest, ledger
 from pipeline.errors import Error
 from pipeline.ingest import texts as ingest_texts
 from pipeline.ingest.fingerprint import code_version
-from pipeline.ingest.parallel import same_folders
+from pipeline.ingest.parallel import portable, run_at, study_location
+from pipeline.ingest.remote import fetch_run, synchronized
 from pipeline.ingest.stored import partition_path
 from pipeline.measure.cpu_limit import cpu_limit
 from pipeline.raw import Run, Study, read_study
+from pipeline.storage import local_folder, location_of
 from pipeline.tables import LEDGER, empty
-from pipeline.workers import run_tasks
+from pipeline.workers import run_tasks, same_folders
 
 CODE = ("quality",)
 """Packages of ``pipeline`` that decide a flag, besides those that decide every stored result."""
@@ -126,12 +128,14 @@ def store_ledgers(
     window, with ``file: problem``, ``failed`` for each run that has no ledger, with the reason; without it, that is
     an ``Error``.
     """
-    chosen = list(runs)
-    folder = Path(processed).absolute()
-    tasks = [(replace(run, path=run.path.absolute()), folder) for run in chosen]
+    chosen = [replace(run, path=run.path.absolute()) for run in runs]
+    location = location_of(Path(processed))
+    tasks = [(*portable(run), location) for run in chosen]
     frames: dict[int, pl.DataFrame] = {}
     with ExitStack() as stack:
-        checks = [] if scheduler is None else [stack.enter_context(same_folders(chosen, folder))]
+        checks = []
+        if scheduler is not None:
+            checks.append(stack.enter_context(same_folders(map(study_location, chosen), location)))
         for number, done in run_tasks(
             _ledger_or_error,
             tasks,
@@ -155,18 +159,33 @@ def store_ledgers(
     return pl.concat([empty(LEDGER), *(frames[number] for number in sorted(frames))])
 
 
-def _ledger_or_error(run: Run, processed: Path) -> CheckedLedger | str:
-    """The ledger of one run, or why there is none."""
+def _ledger_or_error(raw: str, names: tuple[str, str, str], processed: str) -> CheckedLedger | str:
+    """The ledger of one run, or why there is none. It may be another machine that reads and writes the locations."""
+    try:
+        folder = local_folder(processed)
+        fetch_run(raw, names, folder)
+        run = run_at(raw, names)
+        with synchronized(folder, _files(names)):
+            return checked_ledger(run, _study_of(run), folder)
+    except Error as error:
+        return str(error)
+
+
+def _files(names: tuple[str, str, str]) -> list[str]:
+    """The stored ledger of a run, and what is recorded of it, by their names below the folder of the tables."""
+    from pipeline.model.stored import RESULTS
+
+    partition = partition_path(names).as_posix()
+    return [f"ledger/{partition}/ledger.parquet", f"{RESULTS}/{partition}/ledger.json"]
+
+
+def _study_of(run: Run) -> Study:
     path = run.path.parents[1]
     try:
         status = (path / "study.json").stat()
-        study = _study(path, (status.st_size, status.st_mtime_ns, status.st_ctime_ns))
     except OSError:
-        study = read_study(path)
-    try:
-        return checked_ledger(run, study, processed)
-    except Error as error:
-        return str(error)
+        return read_study(path)
+    return _study(path, (status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
 @lru_cache(16)

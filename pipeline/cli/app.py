@@ -25,7 +25,7 @@ from pipeline.cli import (
     solve,
 )
 from pipeline.cli.console import Settings, print_error
-from pipeline.cli.options import with_folders
+from pipeline.cli.options import parse_location, with_folders, with_local_folders
 from pipeline.errors import DEBUG, Error, is_debugging
 
 app = typer.Typer(
@@ -57,12 +57,20 @@ def root(
     context: typer.Context,
     raw: Annotated[
         Path,
-        typer.Option(envvar="QUEUEVISOR_RAW", help="Folder of the raw runs.", readable=False),
+        typer.Option(
+            envvar="QUEUEVISOR_RAW",
+            help="Folder of the raw runs, or the URL of object storage: s3://bucket/raw.",
+            parser=parse_location,
+            metavar="PATH",
+        ),
     ] = Path("data/raw"),
     processed: Annotated[
         Path,
         typer.Option(
-            envvar="QUEUEVISOR_PROCESSED", help="Folder of the tidy tables.", readable=False
+            envvar="QUEUEVISOR_PROCESSED",
+            help="Folder or URL of the tidy tables.",
+            parser=parse_location,
+            metavar="PATH",
         ),
     ] = Path("data/processed"),
     debug: Annotated[
@@ -76,6 +84,8 @@ def root(
     if debug:
         os.environ[DEBUG] = "1"  # worker processes, too
     context.obj = Settings(raw, processed)
+    if context.invoked_subcommand == "course":
+        context.obj = with_local_folders(context.obj, None)
 
 
 for name, command in {

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline import storage
 from pipeline.cli.console import Settings, usage_error
 from pipeline.files import MAX_EXPANDED_BYTES
 
@@ -63,8 +64,8 @@ MAX_NAMES = 8
 
 PANEL = "Folders"
 FOLDERS = {
-    "raw": "Folder of the raw runs (default: data/raw, or QUEUEVISOR_RAW).",
-    "processed": "Folder of the tidy tables (default: data/processed, or QUEUEVISOR_PROCESSED).",
+    "raw": "Folder or URL of the raw runs (default: data/raw, or QUEUEVISOR_RAW).",
+    "processed": "Folder or URL of the tidy tables (default: data/processed, or QUEUEVISOR_PROCESSED).",
 }
 
 
@@ -86,6 +87,7 @@ def with_folders(command: Callable[..., None], *, is_writer: bool = False) -> Ca
             settings = replace(
                 settings, raw=raw or settings.raw, processed=processed or settings.processed
             )
+            settings = with_local_folders(settings, command.__name__)
             context.obj = settings
             if not is_writer:
                 check_raw_folder(settings.raw)
@@ -99,7 +101,11 @@ def with_folders(command: Callable[..., None], *, is_writer: bool = False) -> Ca
             annotation=Annotated[
                 Path | None,
                 typer.Option(
-                    help=text, rich_help_panel=PANEL, hidden=not is_reader, readable=False
+                    help=text,
+                    rich_help_panel=PANEL,
+                    hidden=not is_reader,
+                    parser=parse_location,
+                    metavar="PATH",
                 ),
             ],
         )
@@ -110,6 +116,44 @@ def with_folders(command: Callable[..., None], *, is_writer: bool = False) -> Ca
         name: parameter.annotation for name, parameter in run.__signature__.parameters.items()
     }
     return run
+
+
+def parse_location(text: str | Path) -> Path | str:
+    """The value of --raw or --processed: a folder, or the URL of object storage."""
+    return str(text) if storage.is_url(text) else Path(text)
+
+
+WITH_URLS = {
+    "list_runs": "runs",
+    "ingest_runs": "ingest",
+    "print_ledger": "ledger",
+    "make_report": "report",
+}
+"""Function → name of the commands that read object storage."""
+
+
+def with_local_folders(settings: Settings, command: str | None) -> Settings:
+    """``settings`` with folders of this machine: a URL's mirror, in which the raw folder has no logs yet.
+
+    Exit code 2 for a ``command`` that reads folders only.
+    """
+    urls = [each for each in (settings.raw, settings.processed) if isinstance(each, str)]
+    if not urls:
+        return settings
+    if command not in WITH_URLS:
+        names = ", ".join(WITH_URLS.values())
+        raise usage_error(f"{urls[0]}: only the commands {names} read object storage")
+    raw, processed = (
+        storage.open_mirror(each) if isinstance(each, str) else None
+        for each in (settings.raw, settings.processed)
+    )
+    if raw is not None and not raw.fetch(has_logs=False):
+        raise usage_error(f"{raw.url}: nothing is stored there; correct --raw or QUEUEVISOR_RAW")
+    return replace(
+        settings,
+        raw=settings.raw if raw is None else raw.folder,
+        processed=settings.processed if processed is None else processed.folder,
+    )
 
 
 def check_raw_folder(raw: Path) -> None:

@@ -11,7 +11,7 @@ import typer
 from pipeline import api, report
 from pipeline.cli.console import Settings, orderly_exit, print_line, progress, usage_error
 from pipeline.cli.ingest import ingest_and_print
-from pipeline.cli.options import MaxExpanded, Workers
+from pipeline.cli.options import MaxExpanded, Scheduler, Workers
 from pipeline.cli.runs import print_unreadable_folders
 from pipeline.escape import escape_controls
 from pipeline.files import MAX_EXPANDED_BYTES
@@ -35,6 +35,7 @@ def make_report(
         ),
     ] = None,
     workers: Workers = 1,
+    scheduler: Scheduler = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the pages.")] = Path(
         "reports"
     ),
@@ -67,7 +68,7 @@ def make_report(
     _check_writable(out)
     has_unreadable = print_unreadable_folders(settings.raw, [study] if study else ())
     with orderly_exit():
-        is_complete = _render(wanted, settings, out, only, workers, force, timeout)
+        is_complete = _render(wanted, settings, out, only, workers, scheduler, force, timeout)
     print_line(f"{out / 'index.html'}")
     if has_unreadable or not is_complete:
         raise typer.Exit(1)
@@ -124,12 +125,13 @@ def _render(
     out: Path,
     only: list[str] | None,
     workers: int,
+    scheduler: str | None,
     force: bool,
     timeout_s: float,
 ) -> bool:
     """Ingest the runs, render the pages, print what became of them; whether all are complete."""
     runs = [run for each in wanted for run in each.runs]
-    ingested = ingest_and_print(runs, settings, workers=workers)
+    ingested = ingest_and_print(runs, settings, workers=workers, scheduler=scheduler)
     rows: list[dict[str, Any]] = []
     with progress("report", sum(len(each.pages) for each in wanted), "page") as step:
 
@@ -150,6 +152,7 @@ def _render(
                 server=each.server,
                 run=each.run,
                 workers=workers,
+                scheduler=scheduler,
                 force=force,
                 timeout_s=timeout_s,
                 ingested=ingested,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline import api
+from pipeline import api, storage
 from pipeline.cli.console import Settings, print_error, print_line, usage_error
 
 if TYPE_CHECKING:  # slow to import: not for help
@@ -83,6 +83,11 @@ def list_runs(
         )
     runs = select_runs(settings.raw, run or ())
     if verify or write_checksums:
+        if mirror := storage.mirror_of(settings.raw):
+            if write_checksums:
+                raise usage_error(f"{mirror.url}: write checksums before runs are uploaded")
+            for each in runs:
+                mirror.fetch(each.id, has_logs=True)
         has_unreadable = print_unreadable_folders(settings.raw, run or ())
         (_verify if verify else _write_checksums)(settings.raw, run or ())
         if has_unreadable:

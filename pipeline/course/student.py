@@ -32,8 +32,12 @@ def student_copy(solved: NotebookNode) -> NotebookNode:
 
 def write_student_copy(solved: Path | str, student: Path | str) -> Path:
     """Write the student's copy of the notebook at ``solved``; returns the path written."""
-    copy = student_copy(nbformat.read(solved, as_version=4))
     target = Path(student)
     target.parent.mkdir(parents=True, exist_ok=True)
-    files.write_text(target, nbformat.writes(copy) + "\n")
+    files.write_text(target, student_copy_text(solved))
     return target
+
+
+def student_copy_text(solved: Path | str) -> str:
+    """The text of the student's copy of the notebook at ``solved``."""
+    return nbformat.writes(student_copy(nbformat.read(solved, as_version=4))) + "\n"

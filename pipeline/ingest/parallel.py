@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,12 @@ import polars as pl
 
 from pipeline import tables
 from pipeline.ingest import texts
+from pipeline.ingest.remote import ingest_any_run
 from pipeline.ingest.schema import MANIFEST_SCHEMA, IngestError
-from pipeline.ingest.writer import failed_row, ingest_run
-from pipeline.raw import Run, find_run
-from pipeline.workers import ClusterError, file_digest, other_files, run_tasks, shared_token
+from pipeline.ingest.writer import failed_row
+from pipeline.raw import Run, find_run, read_run
+from pipeline.storage import local_folder, location_digest, location_of, mirror_of
+from pipeline.workers import ClusterError, run_tasks, same_folders
 
 Progress = Callable[[dict[str, Any]], None]
 """Called with a run's manifest row (MANIFEST_SCHEMA) as soon as the run is done, in any order."""
@@ -74,14 +75,19 @@ def ingest(
         raise IngestError(texts.no_folder(processed)) from error
     except OSError as error:
         raise IngestError(texts.not_writable(processed, error)) from error
-    tasks = [(run, processed, force, max_expanded_bytes) for run in chosen]
+    function: Callable[..., dict[str, Any]] = ingest_any_run
+    tasks: list[tuple[Any, ...]] = [(run, processed, force, max_expanded_bytes) for run in chosen]
+    checks = []
     rows: dict[int, dict[str, Any]] = {}
     with ExitStack() as stack:
-        function, checks = ingest_run, []
         if scheduler is not None:
             function = _ingest_same_run
-            tasks = [(_files_of(task[0]), *task) for task in tasks]
-            checks = [stack.enter_context(same_folders(chosen, processed))]
+            location = location_of(processed)
+            tasks = [
+                (_files_of(run), *portable(run), location, force, max_expanded_bytes)
+                for run in chosen
+            ]
+            checks.append(stack.enter_context(same_folders(map(study_location, chosen), location)))
         for number, row in run_tasks(
             function,
             tasks,
@@ -98,37 +104,50 @@ def ingest(
     )
 
 
-@contextmanager
-def same_folders(runs: Iterable[Run], processed: Path) -> Iterator[Callable[[], list[str]]]:
-    """A check for the workers of a cluster: the folders of ``runs`` and ``processed`` are those of this process."""
-    studies = sorted({run.path.absolute().parents[1] for run in runs})
-    folders = dict.fromkeys([*(str(study.parent) for study in studies), str(processed)])
-    manifests = [path for study in studies if (path := study / "study.json").exists()]
-    with shared_token(processed) as token:
-        digests = {str(path): file_digest(path) for path in manifests}
-        yield partial(other_files, list(folders), digests | token)
+def portable(run: Run) -> tuple[str, tuple[str, str, str]]:
+    """A run as another machine can read it: location of the raw folder, and study, server and run."""
+    return location_of(run.path.parents[2]), (run.study, run.server, run.run)
 
 
-def _files_of(run: Run) -> dict[str, int | str]:
-    """The run's files → sizes in bytes; for run.json its SHA-256, as small changes matter and it is small."""
+def run_at(raw: str, names: tuple[str, str, str]) -> Run:
+    """The run that ``portable`` gave."""
+    return read_run(*names, local_folder(raw).joinpath(*names))
+
+
+def study_location(run: Run) -> str:
+    """Location of the run's study."""
+    return f"{location_of(run.path.parents[2])}/{run.study}"
+
+
+def _files_of(run: Run) -> dict[str, int | str] | None:
+    """The run's files → sizes in bytes; for run.json its SHA-256, as small changes matter and it is small.
+
+    None for a run on object storage, which every worker reads for itself.
+    """
+    if mirror_of(run.path.parents[2]) is not None:
+        return None
     run = replace(run)  # without what it has cached
     sizes: dict[str, int | str] = {run.name_of(path): path.stat().st_size for path in run.files()}
-    return sizes | {"run.json": file_digest(run.path / "run.json")}
+    return sizes | {"run.json": location_digest(str(run.path / "run.json"))}
 
 
-def _ingest_same_run(files: dict[str, int | str], run: Run, *options: Any) -> dict[str, Any]:
-    """``ingest_run`` on a worker of a cluster; ``ClusterError`` if the run's files are not those of the client."""
+def _ingest_same_run(
+    files: dict[str, int | str] | None,
+    raw: str,
+    names: tuple[str, str, str],
+    processed: str,
+    *options: Any,
+) -> dict[str, Any]:
+    """Ingest a run on a worker of a cluster; ``ClusterError`` if its files are not those of the client."""
+    run = run_at(raw, names)
     own = _files_of(run)
-    differing = sorted(
-        name for name in own.keys() | files.keys() if own.get(name) != files.get(name)
-    )
-    if differing:
+    if own is not None and files is not None and own != files:
+        names_differing = [n for n in sorted({*own, *files}) if own.get(n) != files.get(n)]
+        first = names_differing[0]
         raise ClusterError(
-            texts.other_run_files(
-                run.path, differing, files.get(differing[0]), own.get(differing[0])
-            )
+            texts.other_run_files(run.path, names_differing, files.get(first), own.get(first))
         )
-    return ingest_run(replace(run), *options)
+    return ingest_any_run(replace(run), local_folder(processed), *options)
 
 
 def ensure_ingested(

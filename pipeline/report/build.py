@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from pipeline.report.plan import (
     runs_of,
 )
 from pipeline.report.unchanged import page_key, unchanged_entry
+from pipeline.storage import local_folder, location_digest, location_of, mirror_of
+from pipeline.workers import ClusterError, other_files, run_tasks, same_folders
 
 Progress = Callable[[dict[str, Any]], None]
 """Called with the row of each page; pages that are unchanged come first."""
@@ -54,17 +56,31 @@ class _Work:
             return None
         return self.path.with_name(student_copy_name(self.page.stem))
 
-    def row(self, entry: Mapping[str, Any], began: float | None) -> dict[str, Any]:
-        """The row of ``render``; ``began`` is None for a page that is unchanged."""
+    @property
+    def picture(self) -> Path:
+        """The page's picture on the index page."""
+        return self.path.with_suffix(".svg")
+
+    def row(self, entry: Mapping[str, Any], seconds: float | None) -> dict[str, Any]:
+        """The row of ``render``; ``seconds`` is None for a page that is unchanged."""
         return {
             "page": self.page.id,
             "path": self.path,
             "title": entry["title"],
             "error": entry["error"],
             "problems": entry["problems"],
-            "unchanged": began is None,
-            "seconds": 0.0 if began is None else time.monotonic() - began,
+            "unchanged": seconds is None,
+            "seconds": seconds or 0.0,
         }
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    """A rendered page, which may come from another machine: its files by name, the page last, and its entry."""
+
+    files: dict[str, str]
+    entry: dict[str, Any]
+    seconds: float
 
 
 def render(
@@ -77,6 +93,7 @@ def render(
     server: str | None = None,
     run: str | None = None,
     workers: int = 1,
+    scheduler: str | None = None,
     parameters: Mapping[str, Any] | None = None,
     notebooks: Path | str = ROOT / "notebooks",
     force: bool = False,
@@ -96,6 +113,9 @@ def render(
         See ``plan.plan_pages``.
     workers
         Number of notebooks that run in parallel.
+    scheduler
+        Address of a dask scheduler whose workers run the notebooks instead; they need the same versions, notebooks and
+        folders of data. Pages come back to this process, which writes them.
     force
         Also render pages that have not changed.
     timeout_s
@@ -119,6 +139,8 @@ def render(
         ``only``, ``server`` or ``run`` matches no page.
     UnknownParameter
         A notebook does not have a parameter. In all three cases nothing is run.
+    ClusterError
+        As of ``workers.run_tasks``.
     """
     raw, processed, out = Path(raw).absolute(), Path(processed).absolute(), Path(out).absolute()
     notebooks = Path(notebooks).absolute()  # notebooks run in another folder
@@ -144,8 +166,10 @@ def render(
     ]
     if changed or not all(path.exists() for path in assets):
         _write_assets(out)
-    data = {"study": study} | _places(raw, processed)
-    rendering = _render_all(changed, data, workers=workers, cwd=notebooks.parent, limit_s=timeout_s)
+    if scheduler is None:
+        rendering = _render_all(changed, raw, processed, workers=workers, limit_s=timeout_s)
+    else:
+        rendering = _render_on_cluster(changed, raw, processed, scheduler, timeout_s, manifest)
     with closing(rendering):
         for row in rendering:
             rows[row["page"]] = row
@@ -259,7 +283,7 @@ def _write_assets(out: Path) -> None:
 
 
 def _render_all(
-    changed: Sequence[_Work], data: dict[str, str], *, workers: int, cwd: Path, limit_s: float
+    changed: Sequence[_Work], raw: Path, processed: Path, *, workers: int, limit_s: float
 ) -> Generator[dict[str, Any]]:
     """Render pages in threads; yield their rows. If it is left early, every kernel is ended first.
 
@@ -269,8 +293,11 @@ def _render_all(
         return
     from pipeline.report.execute import stop_all
 
+    def make(work: _Work) -> dict[str, Any]:
+        return _write_page(work, _render(work, raw, processed, limit_s))
+
     pool = ThreadPoolExecutor(max_workers=workers)
-    pending = [pool.submit(_render, work, data, cwd, limit_s) for work in changed]
+    pending = [pool.submit(make, work) for work in changed]
     try:
         for done in as_completed(pending):
             yield done.result()
@@ -283,15 +310,59 @@ def _render_all(
         pool.shutdown()
 
 
-def _render(work: _Work, data: dict[str, str], cwd: Path, limit_s: float) -> dict[str, Any]:
-    from pipeline.course.student import write_student_copy
+def _render_on_cluster(
+    changed: Sequence[_Work],
+    raw: Path,
+    processed: Path,
+    scheduler: str,
+    limit_s: float,
+    study: api.Study,
+) -> Generator[dict[str, Any]]:
+    """Render pages by the workers of a dask scheduler; yield their rows. A page whose workers end has failed."""
+
+    def lost(number: int, reason: str) -> _Rendered:
+        entry = {"title": changed[number].page.id, "error": reason, "problems": []}
+        return _Rendered({}, entry, 0.0)
+
+    if not changed:
+        return
+    places = location_of(raw), location_of(processed)
+    tasks = [
+        (ROOT, location_digest(str(work.notebook)), work, *places, limit_s) for work in changed
+    ]
+    with same_folders([f"{places[0]}/{study.name}"], places[1]) as check:
+        for number, rendered in run_tasks(
+            _render_on_worker, tasks, if_lost=lost, scheduler=scheduler, checks=[check]
+        ):
+            yield _write_page(changed[number], rendered)
+
+
+def _render_on_worker(
+    root: Path, digest: str, work: _Work, raw: str, processed: str, limit_s: float
+) -> _Rendered:
+    """``_render`` with the worker's own copy of a notebook of the project, whose folder is ``root`` on the client."""
+    if work.notebook.is_relative_to(root):
+        work = replace(work, notebook=ROOT / work.notebook.relative_to(root))
+    if sentences := other_files([], {str(work.notebook): digest}):
+        raise ClusterError("; ".join(sentences))
+    raw_folder = local_folder(raw)
+    if mirror := mirror_of(raw_folder):
+        mirror.fetch(has_logs=False)
+    return _render(work, raw_folder, local_folder(processed), limit_s)
+
+
+def _render(work: _Work, raw: Path, processed: Path, limit_s: float) -> _Rendered:
+    """Run the page's notebook, and make its files."""
+    from pipeline.course.student import student_copy_text
     from pipeline.report import page as pages
     from pipeline.report.execute import execute
 
     began = time.monotonic()
     page, student = work.page, work.student
     names = parameters_of(work.notebook)
+    data = {"study": page.study} | _places(raw, processed)
     values = {name: value for name, value in data.items() if name in names} | page.parameters
+    cwd = work.notebook.parents[page.notebook.count("/") + 1]
     executed = execute(work.notebook, values, cwd=cwd, timeout_s=limit_s)
     rendered = pages.render_page(
         executed.notebook,
@@ -305,18 +376,13 @@ def _render(work: _Work, data: dict[str, str], cwd: Path, limit_s: float) -> dic
         error=executed.error,
         traceback=executed.traceback,
     )
-    work.path.parent.mkdir(parents=True, exist_ok=True)
-    written = {work.path.name: rendered.text.encode()}
+    texts = {}
     if student is not None:
-        write_student_copy(work.notebook, student)
-        written[student.name] = student.read_bytes()
+        texts[student.name] = student_copy_text(work.notebook)
     thumbnail = None if page.notebook == RUN_REPORT else rendered.thumbnail
-    picture = work.path.with_suffix(".svg")
-    if thumbnail is None:
-        picture.unlink(missing_ok=True)  # of an earlier rendering
-    else:
-        _write(picture, thumbnail)
-        written[picture.name] = thumbnail.encode()
+    if thumbnail is not None:
+        texts[work.picture.name] = thumbnail
+    texts[work.path.name] = rendered.text
     entry = {
         "page": page.id,
         "notebook": page.notebook,
@@ -325,17 +391,26 @@ def _render(work: _Work, data: dict[str, str], cwd: Path, limit_s: float) -> dic
         "virtual_servers": work.virtual_servers,
         "title": rendered.title,
         "key_figures": rendered.key_figures,
-        "thumbnail": thumbnail and picture.name,
+        "thumbnail": thumbnail and work.picture.name,
         "summary": rendered.summary,
         "error": executed.error,
         "problems": work.problems,
         "key": work.key,
-        "files": {name: hashlib.sha256(text).hexdigest() for name, text in written.items()},
+        "files": {name: hashlib.sha256(t.encode()).hexdigest() for name, t in texts.items()},
     }
-    _write(work.path, rendered.text)
-    text = json.dumps(entry, ensure_ascii=False, indent=1, default=str) + "\n"
-    _write(work.path.with_suffix(".json"), text)
-    return work.row(entry, began)
+    return _Rendered(texts, entry, time.monotonic() - began)
+
+
+def _write_page(work: _Work, rendered: _Rendered) -> dict[str, Any]:
+    """Write the files of a page, its entry last; the row of ``render``."""
+    if rendered.files:
+        for name, text in rendered.files.items():
+            _write(work.path.with_name(name), text)
+        if work.picture.name not in rendered.files:
+            work.picture.unlink(missing_ok=True)  # of an earlier rendering
+        entry = json.dumps(rendered.entry, ensure_ascii=False, indent=1, default=str) + "\n"
+        _write(work.path.with_suffix(".json"), entry)
+    return work.row(rendered.entry, rendered.seconds)
 
 
 def _write(path: Path, text: str) -> None:

@@ -14,14 +14,13 @@ Short, because it only imports what ``ingest``, ``api`` and ``report`` use::
 
 from pipeline.workers.cluster import ClusterError
 from pipeline.workers.processes import worker_pool
-from pipeline.workers.same import file_digest, other_files, shared_token
+from pipeline.workers.same import other_files, same_folders
 from pipeline.workers.tasks import run_tasks
 
 __all__ = [
     "ClusterError",
-    "file_digest",
     "other_files",
     "run_tasks",
-    "shared_token",
+    "same_folders",
     "worker_pool",
 ]

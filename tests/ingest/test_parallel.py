@@ -23,7 +23,7 @@ def test_the_same_bytes_with_one_worker_and_with_two(raw, tmp_path):
 
 
 def test_a_worker_that_is_killed_fails_its_own_run_only(raw, processed, monkeypatch):
-    monkeypatch.setattr(parallel, "ingest_run", ingest_or_be_killed)
+    monkeypatch.setattr(parallel, "ingest_any_run", ingest_or_be_killed)
     rows = ingest.ingest(find_runs(raw)[:2], processed, workers=2)
     assert rows["status"][0] in ("ingested", "unchanged")  # before the other worker was killed
     assert rows["status"][1] == "failed"

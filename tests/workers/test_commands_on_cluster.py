@@ -9,8 +9,9 @@ import small_study
 
 from pipeline import ingest
 from pipeline.cli import main
+from pipeline.ingest import parallel
 from pipeline.raw import find_runs
-from pipeline.workers import ClusterError
+from pipeline.workers import ClusterError, same
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -58,9 +59,20 @@ def test_ledgers_of_a_cluster_are_those_of_one_process(raw, tmp_path, scheduler,
     assert alone == tree(tmp_path / "cluster")
 
 
+def test_a_page_of_a_cluster_is_that_of_one_process(raw, tmp_path, scheduler, call):
+    folders = ["--raw", raw, "--processed", tmp_path / "processed"]
+    page = ["--only", "run_report/first/web-005-a"]
+    for name, options in {"alone": [], "cluster": ["--scheduler", scheduler]}.items():
+        done = call(*folders, "report", *page, "-o", tmp_path / name, *options)
+        assert done[0] in (0, 1), done[2]
+    alone = tree(tmp_path / "alone")
+    assert f"{small_study.STUDY}/run_report-first-web-005-a.html" in alone
+    assert alone == tree(tmp_path / "cluster")
+
+
 def test_no_scheduler_is_exit_code_2(raw, tmp_path, call, monkeypatch):
     monkeypatch.setattr("pipeline.workers.cluster.CONNECT_TIMEOUT_S", 0.3)
-    for command in ("ingest", "ledger"):
+    for command in ("ingest", "ledger", "report"):
         folders = ["--raw", raw, "--processed", tmp_path / "processed"]
         code, out, err = call(*folders, command, "--scheduler", "tcp://127.0.0.1:9")
         assert (code, out) == (2, ""), err
@@ -69,13 +81,13 @@ def test_no_scheduler_is_exit_code_2(raw, tmp_path, call, monkeypatch):
 
 def test_workers_that_see_another_folder(raw, tmp_path, scheduler, monkeypatch):
     """The client's view is changed, not the workers': as if its folder were another one of the same name."""
-    from pipeline.ingest import parallel
-
     runs = find_runs(raw)
     processed = tmp_path / "processed"
-    real = parallel.file_digest
+    real = same.location_digest
     monkeypatch.setattr(
-        parallel, "file_digest", lambda path: "0" if path.name == "study.json" else real(path)
+        same,
+        "location_digest",
+        lambda path: "0" if path.endswith("study.json") else real(path),
     )
     with pytest.raises(ClusterError, match=r"study.json: other content"):
         ingest.ingest(runs, processed, scheduler=scheduler)
@@ -91,8 +103,8 @@ def test_workers_that_see_another_folder(raw, tmp_path, scheduler, monkeypatch):
     class Elsewhere:
         """The token lies in another folder than the one that workers see."""
 
-        def __init__(self, folder):
-            self.digests = {str(folder / ".token"): "0"}
+        def __init__(self, location):
+            self.digests = {f"{location}/.token": "0"}
 
         def __enter__(self):
             return self.digests
@@ -100,7 +112,7 @@ def test_workers_that_see_another_folder(raw, tmp_path, scheduler, monkeypatch):
         def __exit__(self, *_):
             return None
 
-    monkeypatch.setattr(parallel, "shared_token", Elsewhere)
+    monkeypatch.setattr(same, "shared_token", Elsewhere)
     with pytest.raises(ClusterError, match=r"processed/.token: no such file on the worker"):
         ingest.ingest(runs, processed, scheduler=scheduler)
     assert list(processed.iterdir()) == []
