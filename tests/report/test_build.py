@@ -5,13 +5,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from notebook_files import CHART, HOSTILE, notebook, outside_addresses, write
 
 from pipeline import report
 from pipeline.raw import RawRunError
 from pipeline.report import plan, unchanged
 from pipeline.report.parameters import UnknownParameter
-
-from .notebook_files import CHART, HOSTILE, notebook, outside_addresses, write
 
 pytestmark = pytest.mark.xdist_group("report")
 

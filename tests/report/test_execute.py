@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from notebook_files import notebook, write
 
 from pipeline.report.execute import Stopped, execute, stop_all
 from pipeline.report.parameters import (
@@ -20,8 +21,6 @@ from pipeline.report.parameters import (
     check_parameters,
     parameters_of,
 )
-
-from .notebook_files import notebook, write
 
 pytestmark = pytest.mark.xdist_group("report")
 

@@ -6,12 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 import small_study
+from notebook_files import HOSTILE, notebook, outside_addresses, write
 
 from pipeline import __version__
 from pipeline.report import lessons
 from pipeline.report.index import Status, status_of, write_index
-
-from .notebook_files import HOSTILE, notebook, outside_addresses, write
 
 ROW = {
     "server": "first",

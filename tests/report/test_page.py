@@ -7,11 +7,10 @@ from html.parser import HTMLParser
 
 import nbformat
 import pytest
+from notebook_files import CHART, HOSTILE, notebook, outside_addresses, write
 
 from pipeline.report import page, show
 from pipeline.report.execute import execute
-
-from .notebook_files import CHART, HOSTILE, notebook, outside_addresses, write
 
 pytestmark = pytest.mark.xdist_group("report")
 

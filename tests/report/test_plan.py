@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 import pytest
 import small_study
+from notebook_files import notebook, write
 
 from pipeline.files import ROOT, project_path
 from pipeline.raw import find_studies
 from pipeline.report import lessons, plan
-
-from .notebook_files import notebook, write
 
 
 @dataclass(frozen=True)

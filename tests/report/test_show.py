@@ -7,13 +7,12 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
+from notebook_files import HOSTILE
 
 from pipeline import charts
 from pipeline.report import show
 from pipeline.report.html_table import cell_text, table_html
 from pipeline.report.show import group_by_subject, key_figures_html
-
-from .notebook_files import HOSTILE
 
 
 def test_tables_escape_every_text_and_show_what_is_missing():

@@ -71,7 +71,7 @@ def test_workers_with_other_code_or_other_files(scheduler, monkeypatch):
     with pytest.raises(ClusterError) as error:
         list(run_tasks(worker_tasks.square, [(1,)], scheduler=scheduler, if_lost=lost))
     assert f"polars {own['polars']} instead of 0.1" in str(error.value)
-    assert str(error.value).count("tcp://") == 2  # each of the workers is named
+    assert "tcp://127.0.0.1:" in str(error.value)  # the worker is named
     assert own["Queuevisor's code"] in str(error.value)
     monkeypatch.setattr(cluster, "versions", lambda: own)
     checks = [worker_tasks.other_folder]

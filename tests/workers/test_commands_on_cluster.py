@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import small_study
+from notebook_files import notebook, write
 
-from pipeline import ingest
+from pipeline import ingest, report
 from pipeline.cli import main
 from pipeline.ingest import parallel
 from pipeline.raw import find_runs
@@ -59,15 +60,35 @@ def test_ledgers_of_a_cluster_are_those_of_one_process(raw, tmp_path, scheduler,
     assert alone == tree(tmp_path / "cluster")
 
 
-def test_a_page_of_a_cluster_is_that_of_one_process(raw, tmp_path, scheduler, call):
-    folders = ["--raw", raw, "--processed", tmp_path / "processed"]
-    page = ["--only", "run_report/first/web-005-a"]
-    for name, options in {"alone": [], "cluster": ["--scheduler", scheduler]}.items():
-        done = call(*folders, "report", *page, "-o", tmp_path / name, *options)
-        assert done[0] in (0, 1), done[2]
-    alone = tree(tmp_path / "alone")
-    assert f"{small_study.STUDY}/run_report-first-web-005-a.html" in alone
-    assert alone == tree(tmp_path / "cluster")
+PARAMETERS = """study: str = ""
+server: str = ""
+run: str = ""
+raw: str = ""
+processed: str = "" """
+CELL = """
+from pathlib import Path
+print(server, run, [path.name for path in Path(processed, "client").rglob("*.parquet")])
+"""
+
+
+def test_a_page_of_a_cluster_is_that_of_one_process(raw, tmp_path, scheduler):
+    """A notebook of one cell, which reads the run's tables; a failed one is a page, too."""
+    books = tmp_path / "books"
+    for cell in (CELL, "raise ValueError(run)"):
+        write(books / "run_report.ipynb", notebook(cell, parameters=PARAMETERS))
+        for name, address in {"alone": None, "cluster": scheduler}.items():
+            rows = report.render(
+                small_study.STUDY, raw=raw, processed=tmp_path / "processed", out=tmp_path / name,
+                only="first/web-005-a", notebooks=books, scheduler=address,
+            )["pages"]  # fmt: skip
+            assert [row["error"] for row in rows] == [
+                None if cell == CELL else "ValueError: web-005-a"
+            ]
+        alone, cluster = tree(tmp_path / "alone"), tree(tmp_path / "cluster")
+        for pages in (alone, cluster):
+            del pages["index.html"]  # has the time
+        assert b"web-005-a" in alone[f"{small_study.STUDY}/run_report-first-web-005-a.html"]
+        assert alone == cluster
 
 
 def test_no_scheduler_is_exit_code_2(raw, tmp_path, call, monkeypatch):
