@@ -63,10 +63,10 @@ def find_contradictions(run: Run, frames: Mapping[str, pl.LazyFrame]) -> list[st
     roles = [name for name in run.roles if name != CLIENT]
     sentences = [*_offsets(run)]
     for role in roles:
-        snapshots = _snapshots(frames, role)
-        sentences += _windows(run, snapshots, role)
-        sentences += _boot_ids(run, snapshots, role)
-        sentences += _interval(run, snapshots, role)
+        at_ns = _snapshot_times(frames, role)
+        sentences += _windows(run, at_ns, role)
+        sentences += _boot_ids(run, frames, role)
+        sentences += _interval(run, at_ns, role)
         sentences += _ticks(run, frames, role)
         sentences += _memory(run, frames, role)
     for server in run.virtual_servers.values():
@@ -90,25 +90,20 @@ def _of_role(
     return None if rows.is_empty() else rows
 
 
-def _snapshots(frames: Mapping[str, pl.LazyFrame], role: str) -> dict[str, pl.DataFrame]:
-    """Kind of log → the time (``at_ns``, by the machine's clock) and boot id of its snapshots, in order."""
+def _snapshot_times(frames: Mapping[str, pl.LazyFrame], role: str) -> dict[str, pl.Series]:
+    """Kind of log → the times of its snapshots by the machine's clock, in nanoseconds, each once and in order."""
     at_ns = pl.col("time").dt.epoch("ns").alias("at_ns")
     result = {}
     for kind, names in SAMPLED.items():
-        rows = []
-        for table in names:
-            if table in frames:
-                of_role = frames[table].filter(pl.col("role") == role)
-                rows.append(
-                    of_role.group_by(at_ns, "boot_id")
-                    .agg(pl.col("line").min())
-                    .sort("line")
-                    .drop("line")
-                )
-        if rows:
-            every = pl.concat(rows).collect(engine="streaming")
-            if every.height:
-                result[kind] = every.unique(maintain_order=True) if len(rows) > 1 else every
+        times = [
+            rows["at_ns"]
+            for table in names
+            if (rows := _of_role(frames, table, role, at_ns)) is not None
+        ]
+        if times:
+            times_ns = pl.concat(times).drop_nulls().unique().sort()
+            if not times_ns.is_empty():
+                result[kind] = times_ns
     return result
 
 
@@ -127,11 +122,9 @@ def _offsets(run: Run) -> Iterator[str]:
             yield texts.large_offset(name, offset_s, 100 * MAX_OFFSET_SHARE, run.window.duration_s)
 
 
-def _windows(run: Run, snapshots: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
+def _windows(run: Run, at_ns: Mapping[str, pl.Series], role: str) -> Iterator[str]:
     """Windows that the logs of a machine do not cover: a problem of run.json if it is so for all logs."""
     offset_ns = run.clock_offset_ns(role)
-    at_ns = {kind: rows["at_ns"].drop_nulls() for kind, rows in snapshots.items()}
-    at_ns = {kind: times for kind, times in at_ns.items() if not times.is_empty()}
     if not at_ns or offset_ns is None:
         return
     windows: dict[str, Window | None] = {"window": run.window, "before": run.idle_before}
@@ -170,28 +163,33 @@ def _uncovered(at_ns: pl.Series, window: Window) -> float | None:
     return 1 - uncovered_s / window.duration_s
 
 
-def _boot_ids(run: Run, snapshots: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
+def _boot_ids(run: Run, frames: Mapping[str, pl.LazyFrame], role: str) -> Iterator[str]:
     """Logs of another boot, or another machine, than run.json (else facts.json) has."""
     machine = run.roles.get(role)
     stated = machine.boot_id if machine is not None and machine.boot_id else None
     stated = stated or run.facts(role).get("boot_id")
     if stated is None:
         return
-    for kind, rows in snapshots.items():
-        boot_ids = rows["boot_id"].drop_nulls().unique(maintain_order=True).to_list()
-        if others := [boot_id for boot_id in boot_ids if boot_id != stated]:
-            yield texts.other_boot(_log_name(run, role, kind), others[0], stated, role)
+    is_other = (pl.col("role") == role) & (pl.col("boot_id") != stated)
+    for kind, names in SAMPLED.items():
+        for table in names:
+            if table not in frames:
+                continue
+            others = frames[table].filter(is_other).select("boot_id").head(1)
+            if (rows := others.collect(engine="streaming")).height:
+                yield texts.other_boot(_log_name(run, role, kind), rows["boot_id"][0], stated, role)
+                break
 
 
-def _interval(run: Run, snapshots: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
+def _interval(run: Run, at_ns: Mapping[str, pl.Series], role: str) -> Iterator[str]:
     """interval_s of facts.json against the median interval of the snapshots."""
     stated = run.facts(role).get("interval_s")
     if stated is None:
         return
     medians_s = {
-        kind: times.sort().diff().median() / NS_PER_S
-        for kind, rows in snapshots.items()
-        if len(times := rows["at_ns"].drop_nulls().unique()) >= MIN_SNAPSHOTS
+        kind: times_ns.diff().median() / NS_PER_S
+        for kind, times_ns in at_ns.items()
+        if len(times_ns) >= MIN_SNAPSHOTS
     }
     off = {
         kind: median_s

@@ -132,7 +132,7 @@ class Run:
 
         {} if neither has anything (see ``problems()``).
         """
-        facts, machine = self._facts(role)[0], self._manifest.roles.get(role)
+        facts, machine = dict(self._facts(role)[0]), self._manifest.roles.get(role)
         if facts.get("cpus") is None and machine is not None and machine.cpus is not None:
             facts["cpus"] = machine.cpus
         return facts
@@ -208,7 +208,16 @@ class Run:
     def _missing(self) -> list[MissingLog]:
         return _find_missing(self)
 
+    @cached_property
+    def _facts_by_role(self) -> dict[str, tuple[dict[str, Any], list[str]]]:
+        return {}
+
     def _facts(self, role: str) -> tuple[dict[str, Any], list[str]]:
+        if role not in self._facts_by_role:
+            self._facts_by_role[role] = self._read_facts(role)
+        return self._facts_by_role[role]
+
+    def _read_facts(self, role: str) -> tuple[dict[str, Any], list[str]]:
         if not is_safe_name(role) or any(
             issue.startswith(f"{role}: ") for issue in self._folders[1]
         ):
