@@ -14,6 +14,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`limits`         length of a text and its lines, available memory
 :mod:`rotated`        segments of a rotated log
 :mod:`prefixes`       text of loggers in front of lines
+:mod:`tokens`         lines and fields by NumPy
 :mod:`sources`        several hosts or containers in one log
 :mod:`line_shapes`    lines that only one kind of log has
 :mod:`timestamps`     local times to UTC

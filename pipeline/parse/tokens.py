@@ -1,0 +1,203 @@
+"""Lines and fields of a log by NumPy: where they begin and end, numbers in them, and texts without copies.
+
+Only for a text of printable ASCII and line feeds (``is_plain``): there a byte is a character, and a blank is the only
+white space. Lines that a reader does not recognize by it are read by its regular expressions.
+
+Example:
+    >>> text = Text(b"p 12 -\\nq 7\\n")
+    >>> fields = text.fields()
+    >>> fields.counts.tolist(), text.numbers(fields.starts[[1, 4]], fields.ends[[1, 4]])[0].tolist()
+    ([3, 2], [12, 7])
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from pipeline.parse.log import Log
+from pipeline.parse.pieces import Piece
+
+BLANK, LINE_FEED, DASH, BACKSLASH = 32, 10, 45, 92
+PAD = 16
+"""Bytes before and behind a text, so that words of eight bytes may be read at its ends."""
+MAX_DIGITS = 15
+"""Longest number that is read: floats are exact up to it."""
+BLOCK = 1 << 14
+"""Numbers that are read at once: their intermediate results stay in the processor's cache."""
+INLINE_BYTES = 12
+"""Longest text that is in its Arrow view itself."""
+_DIGITS, _HIGH_BITS = 0x3030303030303030, 0x8080808080808080
+_TO_HIGH_BIT = 0x7676767676767676
+"""Added to a byte above 9, it sets its highest bit."""
+
+
+def is_fast() -> bool:
+    """Whether lines may be read by NumPy; not with ``QUEUEVISOR_CAREFUL=1``, for comparisons."""
+    return os.environ.get("QUEUEVISOR_CAREFUL") != "1"
+
+
+def is_plain(data: bytes) -> bool:
+    """Whether a text is printable ASCII and line feeds only."""
+    if not data or not data.isascii():
+        return False
+    characters = np.frombuffer(data, np.uint8)
+    is_control = characters < BLANK
+    return np.count_nonzero(is_control) == data.count(b"\n") and b"\x7f" not in data
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Where the fields of a text begin and end; those of line ``n`` are the next ``counts[n]`` from ``firsts[n]``."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+    firsts: np.ndarray
+    counts: np.ndarray
+
+
+class Text:
+    """A text of whole lines (``is_plain``); the last line may lack its end.
+
+    Parameters
+    ----------
+    data : bytes
+    """
+
+    def __init__(self, data: bytes):
+        self.data = b" " * PAD + data + b"\n" * PAD
+        self.size = len(data)
+        self.characters = np.frombuffer(self.data, np.uint8)
+        """The text, from ``PAD`` on."""
+        self._words = np.ndarray((len(self.data) - 7,), dtype="<u8", buffer=self.data, strides=(1,))
+        self.line_ends = np.flatnonzero(self.characters[: PAD + self.size] == LINE_FEED)
+        if not data.endswith(b"\n"):
+            self.line_ends = np.append(self.line_ends, PAD + self.size)
+        self.line_starts = np.append(PAD, self.line_ends[:-1] + 1)
+
+    def begins_with(self, prefix: bytes) -> np.ndarray:
+        """Which lines begin with a text of up to eight bytes."""
+        return self.has_at(self.line_starts, prefix)
+
+    def has_at(self, places: np.ndarray, text: bytes) -> np.ndarray:
+        """At which places a text of up to eight bytes stands."""
+        mask = np.uint64((1 << (8 * len(text))) - 1)
+        return (self._words[places] & mask) == np.uint64(int.from_bytes(text, "little"))
+
+    def lines_with(self, byte: int) -> np.ndarray:
+        """Numbers of the lines that have a character."""
+        places = np.flatnonzero(self.characters[: PAD + self.size] == byte)
+        return np.unique(np.searchsorted(self.line_ends, places))
+
+    def fields(self) -> Fields:
+        """The fields of all lines: what stands between white space."""
+        is_text = self.characters[: PAD + self.size + 1] > BLANK
+        changes = np.flatnonzero(is_text[1:] != is_text[:-1]) + 1
+        starts, ends = changes[::2], changes[1::2]
+        bounds = np.append(np.searchsorted(starts, self.line_starts), starts.size)
+        return Fields(starts, ends, bounds[:-1], np.diff(bounds))
+
+    def numbers(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Whole numbers (Int64), and which of the texts are one of up to ``MAX_DIGITS`` digits."""
+        values = np.empty(starts.size, np.int64)
+        are_numbers = np.empty(starts.size, np.bool_)
+        for at in range(0, starts.size, BLOCK):
+            block = slice(at, at + BLOCK)
+            values[block], are_numbers[block] = self._block(starts[block], ends[block])
+        return values, are_numbers
+
+    def _block(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        lengths = ends - starts
+        values, bad = _eight_digits(self._words[ends - 8], np.minimum(lengths, 8))
+        are_numbers = (bad == 0) & (lengths <= MAX_DIGITS)
+        longer = np.flatnonzero((lengths > 8) & are_numbers)
+        if longer.size:
+            high, bad = _eight_digits(self._words[ends[longer] - 16], lengths[longer] - 8)
+            values[longer] += high * np.uint64(10**8)
+            are_numbers[longer] &= bad == 0
+        return values.view(np.int64), are_numbers
+
+    def texts(self, starts: np.ndarray, ends: np.ndarray) -> pl.Series:
+        """The texts between these places, without copies: they keep the whole text in memory."""
+        lengths = (ends - starts).astype(np.uint64)
+        head, tail = self._words[starts], self._words[starts + 4]
+        words = np.empty((starts.size, 2), np.uint64)
+        # a view has the length, then the text, or its first four bytes, its buffer and its offset
+        is_inline = lengths <= INLINE_BYTES
+        first = np.minimum(lengths, np.uint64(4)) * np.uint64(8)
+        words[:, 0] = lengths | ((head & ((np.uint64(1) << first) - np.uint64(1))) << np.uint64(32))
+        rest = np.maximum(lengths, np.uint64(4)) - np.uint64(4)
+        rest = np.minimum(rest, np.uint64(8)) * np.uint64(8)
+        is_full = rest == 64
+        mask = (np.uint64(1) << np.where(is_full, np.uint64(0), rest)) - np.uint64(1)
+        mask[is_full] = np.uint64(0xFFFFFFFFFFFFFFFF)
+        offsets = starts.astype(np.uint64) << np.uint64(32)
+        words[:, 1] = np.where(is_inline, tail & mask, offsets)
+        buffers = [None, pa.py_buffer(words), pa.py_buffer(self.data)]
+        return pl.Series(pa.Array.from_buffers(pa.string_view(), starts.size, buffers))
+
+    def lines(self, numbers: np.ndarray, first_line: int) -> pl.DataFrame:
+        """``line`` and ``text`` of some lines, by their numbers from 0."""
+        texts = self.texts(self.line_starts[numbers], self.line_ends[numbers])
+        return pl.DataFrame({"line": numbers.astype(np.int64) + first_line, "text": texts})
+
+
+def _eight_digits(words: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the last ``lengths`` (1 to 8) of eight bytes, and not 0 where one is no digit."""
+    shift = ((8 - lengths) << 3).astype(np.uint64)
+    digits = ((words ^ np.uint64(_DIGITS)) >> shift) << shift
+    bad = ((digits + np.uint64(_TO_HIGH_BIT)) | digits) & np.uint64(_HIGH_BITS)
+    digits *= np.uint64(2561)
+    digits >>= np.uint64(8)
+    digits &= np.uint64(0x00FF00FF00FF00FF)
+    digits *= np.uint64(6553601)
+    digits >>= np.uint64(16)
+    digits &= np.uint64(0x0000FFFF0000FFFF)
+    digits *= np.uint64(42949672960001)
+    digits >>= np.uint64(32)
+    return digits, bad
+
+
+class PlainPiece:
+    """A piece of a log of which some lines are read by NumPy, and the others as a ``Log``.
+
+    Parameters
+    ----------
+    piece : Piece
+        With ``data`` that ``is_plain``.
+    """
+
+    def __init__(self, piece: Piece):
+        assert piece.data is not None
+        self.piece = piece
+        self.text = Text(piece.data)
+        self.first_line = piece.first_line
+
+    @classmethod
+    def of(cls, piece: Piece) -> PlainPiece | None:
+        """The piece; None if it has to be read by regular expressions."""
+        if piece.data is None or not is_fast() or not is_plain(piece.data):
+            return None
+        return cls(piece)
+
+    @cached_property
+    def is_terminated(self) -> np.ndarray:
+        """Which lines have an end."""
+        is_terminated = np.ones(self.text.line_ends.size, np.bool_)
+        is_terminated[-1] = self.text.line_ends[-1] < PAD + self.text.size
+        return is_terminated
+
+    def log_of(self, is_kept: np.ndarray) -> Log:
+        """The ``Log`` of these lines, to which those that begin with ``#`` have to belong."""
+        numbers = np.flatnonzero(is_kept)
+        return self.piece.log_of(
+            self.text.lines(numbers, self.first_line),
+            self.first_line + is_kept.size - 1,
+            has_marks=bool(self.text.begins_with(b"#").any()),
+            unterminated=not self.is_terminated[-1],
+        )
