@@ -25,7 +25,7 @@ from pipeline.parse.pieces import Piece
 
 BLANK, LINE_FEED, DASH, BACKSLASH = 32, 10, 45, 92
 PAD = 16
-"""Bytes before and behind a text, so that words of eight bytes may be read at its ends."""
+"""Bytes before and behind a text, so that eight bytes may be read at its ends."""
 MAX_DIGITS = 15
 """Longest number that is read: floats are exact up to it."""
 BLOCK = 1 << 14
@@ -74,7 +74,9 @@ class Text:
         self.size = len(data)
         self.characters = np.frombuffer(self.data, np.uint8)
         """The text, from ``PAD`` on."""
-        self._words = np.ndarray((len(self.data) - 7,), dtype="<u8", buffer=self.data, strides=(1,))
+        self._eight_bytes = np.ndarray(
+            (len(self.data) - 7,), dtype="<u8", buffer=self.data, strides=(1,)
+        )
         self.line_ends = np.flatnonzero(self.characters[: PAD + self.size] == LINE_FEED)
         if not data.endswith(b"\n"):
             self.line_ends = np.append(self.line_ends, PAD + self.size)
@@ -87,7 +89,7 @@ class Text:
     def has_at(self, places: np.ndarray, text: bytes) -> np.ndarray:
         """At which places a text of up to eight bytes stands."""
         mask = np.uint64((1 << (8 * len(text))) - 1)
-        return (self._words[places] & mask) == np.uint64(int.from_bytes(text, "little"))
+        return (self._eight_bytes[places] & mask) == np.uint64(int.from_bytes(text, "little"))
 
     def lines_with(self, byte: int) -> np.ndarray:
         """Numbers of the lines that have a character."""
@@ -113,11 +115,11 @@ class Text:
 
     def _block(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lengths = ends - starts
-        values, bad = _eight_digits(self._words[ends - 8], np.minimum(lengths, 8))
+        values, bad = _eight_digits(self._eight_bytes[ends - 8], np.minimum(lengths, 8))
         are_numbers = (bad == 0) & (lengths <= MAX_DIGITS)
         longer = np.flatnonzero((lengths > 8) & are_numbers)
         if longer.size:
-            high, bad = _eight_digits(self._words[ends[longer] - 16], lengths[longer] - 8)
+            high, bad = _eight_digits(self._eight_bytes[ends[longer] - 16], lengths[longer] - 8)
             values[longer] += high * np.uint64(10**8)
             are_numbers[longer] &= bad == 0
         return values.view(np.int64), are_numbers
@@ -125,20 +127,22 @@ class Text:
     def texts(self, starts: np.ndarray, ends: np.ndarray) -> pl.Series:
         """The texts between these places, without copies: they keep the whole text in memory."""
         lengths = (ends - starts).astype(np.uint64)
-        head, tail = self._words[starts], self._words[starts + 4]
-        words = np.empty((starts.size, 2), np.uint64)
+        head, tail = self._eight_bytes[starts], self._eight_bytes[starts + 4]
+        eight_bytes = np.empty((starts.size, 2), np.uint64)
         # a view has the length, then the text, or its first four bytes, its buffer and its offset
         is_inline = lengths <= INLINE_BYTES
         first = np.minimum(lengths, np.uint64(4)) * np.uint64(8)
-        words[:, 0] = lengths | ((head & ((np.uint64(1) << first) - np.uint64(1))) << np.uint64(32))
+        eight_bytes[:, 0] = lengths | (
+            (head & ((np.uint64(1) << first) - np.uint64(1))) << np.uint64(32)
+        )
         rest = np.maximum(lengths, np.uint64(4)) - np.uint64(4)
         rest = np.minimum(rest, np.uint64(8)) * np.uint64(8)
         is_full = rest == 64
         mask = (np.uint64(1) << np.where(is_full, np.uint64(0), rest)) - np.uint64(1)
         mask[is_full] = np.uint64(0xFFFFFFFFFFFFFFFF)
         offsets = starts.astype(np.uint64) << np.uint64(32)
-        words[:, 1] = np.where(is_inline, tail & mask, offsets)
-        buffers = [None, pa.py_buffer(words), pa.py_buffer(self.data)]
+        eight_bytes[:, 1] = np.where(is_inline, tail & mask, offsets)
+        buffers = [None, pa.py_buffer(eight_bytes), pa.py_buffer(self.data)]
         return pl.Series(pa.Array.from_buffers(pa.string_view(), starts.size, buffers))
 
     def lines(self, numbers: np.ndarray, first_line: int) -> pl.DataFrame:
@@ -147,10 +151,10 @@ class Text:
         return pl.DataFrame({"line": numbers.astype(np.int64) + first_line, "text": texts})
 
 
-def _eight_digits(words: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _eight_digits(eight_bytes: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the last ``lengths`` (1 to 8) of eight bytes, and not 0 where one is no digit."""
     shift = ((8 - lengths) << 3).astype(np.uint64)
-    digits = ((words ^ np.uint64(_DIGITS)) >> shift) << shift
+    digits = ((eight_bytes ^ np.uint64(_DIGITS)) >> shift) << shift
     bad = ((digits + np.uint64(_TO_HIGH_BIT)) | digits) & np.uint64(_HIGH_BITS)
     digits *= np.uint64(2561)
     digits >>= np.uint64(8)

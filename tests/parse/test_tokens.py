@@ -22,9 +22,9 @@ def test_fields_numbers_and_texts_are_those_of_the_lines():
     lines = [random_line(rng) for _ in range(3000)] + ["", "cut 1"]
     text = Text("\n".join(lines).encode())
     fields = text.fields()
-    words = [line.split() for line in lines]
-    assert fields.counts.tolist() == [len(of_line) for of_line in words]
-    flat = [word for of_line in words for word in of_line]
+    fields_of_lines = [line.split() for line in lines]
+    assert fields.counts.tolist() == [len(of_line) for of_line in fields_of_lines]
+    flat = [word for of_line in fields_of_lines for word in of_line]
     assert text.texts(fields.starts, fields.ends).to_list() == flat
     values, are_numbers = text.numbers(fields.starts, fields.ends)
     is_number = [word.isdigit() and len(word) <= MAX_DIGITS for word in flat]
