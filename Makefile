@@ -7,7 +7,7 @@ WORKERS ?= 2
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help report check test coverage fuzz faults lab lint format docs lock testbed doctor clean
+.PHONY: help report check test coverage bench fuzz faults lab lint format docs lock testbed doctor clean
 
 help:  ## list the targets
 	@echo "Queuevisor: where does a request's time go on a KVM virtual server?"
@@ -36,6 +36,9 @@ test: $(READY)  ## run every test
 
 coverage: $(READY)  ## coverage of the 95 % intervals over 400 synthetic hosts (minutes)
 	@$(PY) tests/ground_truth/coverage.py --runs 400 --seed 5000 --estimate estimates:by_law --workers $(WORKERS)
+
+bench: $(READY)  ## measure speed and memory against peers; write docs/benchmarks (minutes; hours with LARGE=1)
+	@$(PY) -m benchmarks $(if $(LARGE),--large) $(SUBJECTS)
 
 fuzz: $(READY)  ## fuzz the parsers with damaged logs (INPUTS= SECONDS= KINDS= SEED=)
 	@$(PY) tests/parse/fuzz.py $(KINDS) $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SECONDS),--seconds $(SECONDS)) \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 SECOND = 1_000_000_000
 EPOCH = 1_795_383_360
@@ -84,8 +85,8 @@ def tasks(dice: random.Random) -> Iterator[str]:
     while True:
         lines = [
             tick(number),
-            "cpu  120 0 80 5000 9 0 1 0 0 0\n",
-            "cpu0 120 0 80 5000 9 0 1 0 0 0\n",
+            "cpu  120 0 80 5000000 9 0 1 0 0 0\n",
+            "cpu0 120 0 80 5000000 9 0 1 0 0 0\n",
         ]
         for pid in range(800, 900, 10):
             lines.append(
@@ -173,13 +174,25 @@ LOGS: dict[str, Callable[[random.Random], Iterator[str]]] = {
 }
 
 
-def log_of_size(kind: str, size: int, seed: int = 1) -> str:
-    """At least ``size`` bytes of a kind, whole records."""
-    parts: list[str] = []
-    length = 0
-    for part in LOGS[kind](random.Random(f"{kind} {seed}")):
-        parts.append(part)
-        length += len(part)
-        if length >= size:
-            break
-    return "".join(parts)
+def statements(dice: random.Random) -> Iterator[str]:
+    """A general log with statements of two lines."""
+    number = 0
+    while True:
+        yield f"2026-11-22T21:36:00.{number % 10**6:06d}Z\t   12 Query\tSELECT c\n  FROM sbtest1 WHERE id={number}\n"
+        number += 1
+
+
+def write_log(kind: str, path: Path, size: int, seed: int = 1) -> int:
+    """Write at least ``size`` bytes of a kind, whole records; the number of bytes."""
+    make = statements if kind == "statements" else LOGS[kind]
+    length, block = 0, []
+    with path.open("w") as file:
+        for part in make(random.Random(f"{kind} {seed}")):
+            block.append(part)
+            length += len(part)
+            if length >= size or len(block) == 1000:
+                file.write("".join(block))
+                block.clear()
+            if length >= size:
+                return length
+    raise AssertionError("a generator of a log ended")

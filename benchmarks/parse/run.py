@@ -1,205 +1,209 @@
-"""Speed of the parsers: two relative to a peer on the same log in the same run, and MB/s of each kind of log.
+"""Speed and memory of the parsers: relative to jc, to a reader of the finished table, and to the parsers of before.
 
-    .venv/bin/python benchmarks/parse/run.py [--jc-mb 8] [--mb 50] [--json FILE]
-
-Times are CPU seconds of this process with one Polars thread, so that other work on the machine has little effect.
-Queuevisor's time is that of the whole call: open, decode, parse, account for every line, check the tables. jc gets
-the text of a log of top and returns a list of dictionaries. A general log with statements of two lines is also read
-by a loop over its lines, which reads one time format only. Queuevisor is timed before and after the peer, and the
-larger of the two medians is used. jc is among the development tools (``make test`` installs them).
+Times are CPU seconds in a process that has read the log once. With ``--large`` the sizes are those of the limits
+(0.8, 3 and 10 GB); logs are written to the folder for temporary files (``TMPDIR``), one at a time.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
-import json
-import os
-import platform
-import re
-import resource
-import sys
-import tempfile
-import time
-from importlib.metadata import version
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-os.environ["POLARS_MAX_THREADS"] = "1"  # before Polars is imported
+from benchmarks import measure
+from benchmarks.measure import MB, Result, markdown, quantity, queuevisor
+from benchmarks.parse.logs import LOGS, write_log
 
-import jc
-import polars as pl
-from logs import LOGS, log_of_size
+JC_MB = (8, 50)
+MIN_JC = {8: 280, 50: 400}
+"""MB of a top log → how many times faster than jc."""
+MAX_FLOOR = 2.5
+MIN_SPEEDUP = {
+    "iotop": 3, "block": 3, "tasks": 3, "httperf": 1.7, "access": 1.5, "general": 1.5, "sysbench": 1.5
+}  # fmt: skip
+"""Kind → how many times faster than the parsers before."""
+MAX_PER_MB = 1.1
+"""CPU time per MB of a large log relative to 50 MB."""
+MAX_LOOP = 2
+SCRIPT = "parse/time_parse.py"
+START_BYTES = 50_000
+"""A log whose CPU time is that of the start."""
+LARGE_MB, QUICK_MB = 800, 200
+TOP_SIZES_MB = (800, 3_000, 10_000)
+MAX_TOP_MB, MAX_KIND_MB = 600, 1_000
+MAX_GROWTH = 1.2
+"""Peak memory of the largest log of top relative to the smallest."""
 
-from pipeline import parse
 
-MB = 1_000_000
-MIN_JC_RATIO, MAX_LOOP_RATIO = 150, 2
-HEAD = re.compile(r"(\S+)Z\t *(\d+) ([^\t]+)\t(.*)", re.ASCII)
+def measure_all(
+    folder: Path, *, large: bool, scale: float = 1.0
+) -> tuple[list[Result], dict[str, str]]:
+    """The results, and the tables of docs/benchmarks/parse.md by their names; ``scale`` shrinks the logs for tests."""
+    sizes = {mb: int(mb * scale * MB) for mb in (*JC_MB, QUICK_MB, *TOP_SIZES_MB)}
+    times = 5 if scale == 1 else 1
+    results = [
+        *_against_jc(folder, sizes, times),
+        *_against_before(folder, sizes[50], times),
+        *_against_loop(folder, sizes[50], times),
+    ]
+    rows = [result.cells() for result in results]
+    blocks = {"parse": markdown(measure.HEADINGS, rows)}
+    memory, table = _memory(folder, sizes, large)
+    blocks["memory"] = table
+    return results + memory, blocks
 
 
-def median_cpu_s(call, times: int) -> tuple[float, Any]:
-    """The median CPU seconds, and the result of the last call."""
-    times_s = []
-    for _ in range(times):
-        began = time.process_time()
-        answer = call()
-        times_s.append(time.process_time() - began)
-    return sorted(times_s)[times // 2], answer
+def _timed(
+    reader: str, kind: str, path: Path, times: int, tree: Path = measure.ROOT
+) -> dict[str, Any]:
+    return measure.timed_script(SCRIPT, reader, kind, path, times, tree=tree)
 
 
-def compare_with_jc(folder: Path, size: int) -> dict[str, Any]:
-    """The same log of top, read by Queuevisor, by jc, and by Queuevisor again."""
-    text = log_of_size("top", size)
+def _against_jc(folder: Path, sizes: dict[int, int], times: int) -> Iterator[Result]:
+    """Logs of top: ours, the peer's, ours again; the larger of ours counts."""
     path = folder / "top.log"
-    path.write_text(text)
-
-    def ours() -> tuple[int, float]:
-        table = parse.parse_file("top", path).tables["top_processes"]
-        return table.height, round(table["cpu_percent"].sum(), 1)
-
-    def theirs() -> tuple[int, float]:
-        snapshots = jc.parse("top", path.read_text(), quiet=True)
-        rows = [row for snapshot in snapshots for row in snapshot["processes"]]
-        return len(rows), round(sum(row["percent_cpu"] for row in rows), 1)
-
-    ours()
-    before, answer = median_cpu_s(ours, 9)
-    jc_s, jc_answer = median_cpu_s(theirs, 1)
-    after, _ = median_cpu_s(ours, 9)
-    assert answer == jc_answer, (answer, jc_answer)
-    return {
-        "bytes": len(text),
-        "rows": answer[0],
-        "ours_s": max(before, after),
-        "jc_s": jc_s,
-        "ratio": jc_s / max(before, after),
-    }
-
-
-def compare_with_loop(folder: Path, size: int) -> dict[str, Any]:
-    """A general log with statements of two lines, read by Queuevisor, by a loop, and by Queuevisor again."""
-    statement = "2026-11-22T21:36:00.{:06d}Z\t   12 Query\tSELECT c\n  FROM sbtest1 WHERE id={}\n"
-    count = size // len(statement.format(0, 0))
-    path = folder / "statements.log"
-    path.write_text("".join(statement.format(n, n) for n in range(count)))
-
-    def ours() -> tuple[int, str]:
-        table = parse.parse_file("general", path).tables["requests"]
-        return table.height, table["target"][-1]
-
-    def loop() -> tuple[int, str]:
-        rows: list[list[Any]] = []
-        with path.open() as lines:
-            for line in lines:
-                m = HEAD.match(line)
-                if m:
-                    time_utc = dt.datetime.fromisoformat(m[1] + "+00:00")
-                    rows.append([time_utc, int(m[2]), m[3], m[4]])
-                else:
-                    rows[-1][3] += "\n" + line.removesuffix("\n")
-        names = ["time", "connection", "command", "target"]
-        table = pl.DataFrame(rows, schema=names, orient="row")
-        return table.height, table["target"][-1]
-
-    ours()
-    before, answer = median_cpu_s(ours, 5)
-    loop_s, loop_answer = median_cpu_s(loop, 3)
-    after, _ = median_cpu_s(ours, 5)
-    assert answer == loop_answer, (answer, loop_answer)
-    ours_s = max(before, after)
-    bytes_read = path.stat().st_size
-    path.unlink()
-    return {
-        "bytes": bytes_read,
-        "lines": 2 * answer[0],
-        "ours_s": ours_s,
-        "loop_s": loop_s,
-        "ratio": loop_s / ours_s,
-    }
+    for mb in JC_MB:
+        size = write_log("top", path, sizes[mb])
+        before = _timed("ours", "top", path, times)
+        peer = _timed("jc", "top", path, 1)
+        after = _timed("ours", "top", path, times)
+        same = ("main_rows", "cpu_percent")
+        assert [before[name] for name in same] == [peer[name] for name in same], (before, peer)
+        ours = max(before["cpu_s"], after["cpu_s"])
+        yield Result(
+            f"top, {size / MB:.0f} MB: CPU time", ours, f"jc {measure.metadata.version('jc')}",
+            peer["cpu_s"], noise=measure.spread([before["cpu_s"], after["cpu_s"]]), at_least=MIN_JC[mb],
+        )  # fmt: skip
+    _timed("finish", "top", path, 1)
+    pair = measure.in_turns(
+        lambda: _timed("ours", "top", path, times)["cpu_s"],
+        lambda: _timed("floor", "top", path, times)["cpu_s"],
+        3,
+    )
+    yield Result(
+        f"top, {size / MB:.0f} MB: CPU time", pair.ours, "Polars read_csv of the finished table", pair.theirs,
+        noise=pair.noise, at_most=MAX_FLOOR,
+    )  # fmt: skip
+    for left in folder.glob("top.*"):
+        left.unlink()
 
 
-def measure_each_kind(folder: Path, size: int) -> dict[str, dict[str, Any]]:
-    """CPU seconds, lines and rows for a log of each kind."""
-    result = {}
+def _against_before(folder: Path, size: int, times: int) -> Iterator[Result]:
+    """Each kind: ours and the parsers of before, in turns."""
+    tree = measure.tree_before()
     for kind in LOGS:
         path = folder / f"{kind}.log"
-        path.write_text(log_of_size(kind, size))
-        cpu_s, parsed = median_cpu_s(
-            lambda kind=kind, path=path: parse.parse_file(kind, path, date="2026-11-22", tz="UTC"),
-            3,
-        )
-        assert not parsed.rejects.height, (kind, parsed.rejects.head(3).rows())
-        result[kind] = {
-            "bytes": path.stat().st_size,
-            "lines": parsed.lines,
-            "rows": sum(frame.height for frame in parsed.tables.values()),
-            "seconds": cpu_s,
-            "mb_per_s": path.stat().st_size / MB / cpu_s,
-        }
+        length = write_log(kind, path, size)
+        if tree is not None:
+            pair = measure.in_turns(
+                lambda kind=kind, path=path: _timed("ours", kind, path, min(times, 3))["cpu_s"],
+                lambda kind=kind, path=path: _timed("ours", kind, path, min(times, 3), tree)[
+                    "cpu_s"
+                ],
+                2,
+            )
+            yield Result(
+                f"{kind}, {length / MB:.0f} MB ({length / MB / pair.ours:.0f} MB/s): CPU time", pair.ours,
+                f"parser before ({measure.BEFORE})", pair.theirs, noise=pair.noise,
+                at_least=MIN_SPEEDUP.get(kind, 1),
+            )  # fmt: skip
         path.unlink()
-        print(f"{kind}: {result[kind]['mb_per_s']:.0f} MB/s", file=sys.stderr, flush=True)
-    return result
 
 
-def to_markdown(results: dict[str, Any]) -> str:
-    """The tables of docs/benchmarks/parse.md."""
-    jc_row, loop_row = results["jc"], results["loop"]
-    lines = [
-        "| top log | Queuevisor | jc " + version("jc") + " | ratio |",
-        "|---|---|---|---|",
-        f"| {jc_row['bytes'] / MB:.1f} MB, {jc_row['rows']:,} rows | {jc_row['ours_s']:.3f} s, "
-        f"{jc_row['bytes'] / MB / jc_row['ours_s']:.0f} MB/s | {jc_row['jc_s']:.1f} s, "
-        f"{jc_row['bytes'] / MB / jc_row['jc_s']:.2f} MB/s | {jc_row['ratio']:.0f} × |",
-        "",
-        "| general log, statements of two lines | Queuevisor | loop over its lines | ratio |",
-        "|---|---|---|---|",
-        f"| {loop_row['bytes'] / MB:.1f} MB, {loop_row['lines']:,} lines | {loop_row['ours_s']:.2f} s | "
-        f"{loop_row['loop_s']:.2f} s | {loop_row['ratio']:.2f} × |",
-        "",
-        "| kind | log | lines | rows | CPU time | MB/s |",
-        "|---|---|---|---|---|---|",
-    ]
-    for kind, row in results["kinds"].items():
-        lines.append(
-            f"| {kind} | {row['bytes'] / MB:.1f} MB | {row['lines']:,} | {row['rows']:,} | "
-            f"{row['seconds']:.2f} s | {row['mb_per_s']:.0f} |"
+def _against_loop(folder: Path, size: int, times: int) -> Iterator[Result]:
+    path = folder / "statements.log"
+    length = write_log("statements", path, size)
+    pair = measure.in_turns(
+        lambda: _timed("ours", "general", path, min(times, 3))["cpu_s"],
+        lambda: _timed("loop", "general", path, min(times, 3))["cpu_s"],
+        2,
+    )
+    path.unlink()
+    yield Result(
+        f"general, statements of two lines, {length / MB:.0f} MB: CPU time", pair.ours,
+        "loop over its lines", pair.theirs, noise=pair.noise, at_most=MAX_LOOP,
+    )  # fmt: skip
+
+
+def _memory(folder: Path, sizes: dict[int, int], large: bool) -> tuple[list[Result], str]:
+    """``queuevisor parse KIND LOG -o FILE.parquet``: CPU time per MB and peak memory by the size of the log."""
+    small, results, rows = {}, [], []
+    kinds = ["top", *(kind for kind in LOGS if kind != "top")] if large else ["top"]
+    for kind in kinds:
+        chosen = TOP_SIZES_MB if kind == "top" and large else (LARGE_MB,) if large else (QUICK_MB,)
+        path = folder / f"{kind}.log"
+        write_log(kind, path, START_BYTES)
+        arguments = (
+            "parse",
+            kind,
+            path,
+            "-o",
+            folder / "table.parquet",
+            "--date",
+            "2026-11-22",
+            "--tz",
+            "UTC",
         )
-    lines += ["", f"Peak memory of the whole run: {results['peak_mb']:,.0f} MB."]
-    return "\n".join(lines)
-
-
-def main() -> int:
-    """Measure and print; 1 if a requirement is not met."""
-    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    parser.add_argument("--jc-mb", type=float, default=8, help="size of the log that jc reads")
-    parser.add_argument("--mb", type=float, default=50, help="size of the log of each kind")
-    parser.add_argument("--json", type=Path, help="write all results to this file")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        results = {
-            "python": platform.python_version(),
-            "polars": version("polars"),
-            "jc": compare_with_jc(Path(folder), int(options.jc_mb * MB)),
-            "loop": compare_with_loop(Path(folder), int(options.mb * MB)),
-            "kinds": measure_each_kind(Path(folder), int(options.mb * MB)),
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB,
-        }
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
-    print(to_markdown(results))
-    jc_ratio, loop_ratio = (
-        results["jc"]["ratio"],
-        results["loop"]["ratio"],
-    )
-    print(
-        f"\nRequired: at least {MIN_JC_RATIO} times as fast as jc. Measured: {jc_ratio:.0f} times."
-    )
-    print(
-        f"Required: at most {MAX_LOOP_RATIO} times the time of the loop. Measured: {1 / loop_ratio:.2f} times."
-    )
-    return 0 if jc_ratio >= MIN_JC_RATIO and 1 / loop_ratio <= MAX_LOOP_RATIO else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        start = queuevisor(*arguments)
+        for mb in (50, *chosen):
+            if shutil.disk_usage(folder).free < 2 * sizes[mb]:
+                rows.append([kind, f"{mb:,} MB", "not enough space", "", "", ""])
+                continue
+            length = write_log(kind, path, sizes[mb])
+            cost = queuevisor(*arguments)
+            output = sum(file.stat().st_size for file in folder.glob("table*.parquet"))
+            for file in (path, *folder.glob("table*.parquet")):
+                file.unlink()
+            per_mb = 1000 * (cost.cpu_s - start.cpu_s) / (length / MB)
+            rows.append(
+                [kind, f"{length / MB:,.0f} MB", quantity(cost.cpu_s, "s"), f"{per_mb:.2f} ms",
+                 quantity(cost.peak_mb, "MB"), quantity(output / MB, "MB")]
+            )  # fmt: skip
+            if mb == 50:
+                small = {"per_mb": per_mb, "peak": cost.peak_mb}
+                continue
+            what = f"{kind}, {length / MB:,.0f} MB to Parquet"
+            limit = MAX_TOP_MB if kind == "top" else MAX_KIND_MB
+            results.append(
+                Result(
+                    f"{what}: peak memory",
+                    cost.peak_mb,
+                    "50 MB",
+                    small["peak"],
+                    "MB",
+                    at_most_value=limit,
+                )
+            )
+            if kind == "top" and mb in (QUICK_MB, LARGE_MB):
+                results.append(
+                    Result(
+                        f"{what}: CPU time per MB",
+                        per_mb,
+                        "50 MB",
+                        small["per_mb"],
+                        "ms",
+                        at_most=MAX_PER_MB,
+                    )
+                )
+                smallest = cost.peak_mb
+            elif kind == "top" and mb == TOP_SIZES_MB[-1]:
+                results.append(
+                    Result(
+                        f"{what}: peak memory",
+                        cost.peak_mb,
+                        f"{LARGE_MB} MB",
+                        smallest,
+                        "MB",
+                        at_most=MAX_GROWTH,
+                    )
+                )
+    headings = [
+        "kind",
+        "log",
+        "CPU time",
+        "CPU time per MB, without the start",
+        "peak memory",
+        "Parquet",
+    ]
+    return results, markdown(headings, rows)

@@ -1,0 +1,115 @@
+"""The benchmarks on tiny inputs: they run, read what they are to read, and fill their pages. No time is asserted."""
+
+import importlib
+import json
+import re
+import sys
+
+import pytest
+
+from benchmarks import measure
+from benchmarks.__main__ import DOCUMENTS, MARKED, SUBJECTS, write_document
+from benchmarks.commands import time_ingest
+from benchmarks.fleet import filter_ledgers, index_page
+from benchmarks.fleet import run as fleet
+from benchmarks.measure import Cost, Result
+from benchmarks.parse import time_parse
+from benchmarks.parse.logs import LOGS, write_log
+from benchmarks.parse.run import MIN_SPEEDUP
+
+
+@pytest.mark.parametrize("kind", LOGS)
+def test_a_log_of_each_kind_is_read_without_a_reject(kind, tmp_path):
+    path = tmp_path / f"{kind}.log"
+    size = write_log(kind, path, 30_000)
+    assert 30_000 <= size == path.stat().st_size
+    read = time_parse.ours(kind, path)
+    assert read["rows"] > 5 and read["lines"] == len(path.read_text().splitlines())
+    assert kind == "top" or kind in MIN_SPEEDUP
+
+
+def test_the_peers_read_the_same_rows(tmp_path):
+    top, general = tmp_path / "top.log", tmp_path / "general.log"
+    write_log("top", top, 100_000)
+    write_log("statements", general, 5_000)
+    ours = time_parse.ours("top", top)
+    assert time_parse.by_jc("top", top) == {key: ours[key] for key in ("main_rows", "cpu_percent")}
+    time_parse.finished("top", top)
+    assert time_parse.floor("top", top)["main_rows"] == ours["main_rows"]
+    rows = time_parse.ours("general", general)["main_rows"]
+    assert time_parse.loop("general", general)["main_rows"] == rows > 10
+
+
+def test_a_process_is_measured_with_its_output(tmp_path):
+    program = "x = bytearray(200_000_000); print(sum(range(10**6)))"
+    cost = measure.run([sys.executable, "-c", program])
+    assert cost.output == f"{sum(range(10**6))}\n"
+    assert cost.cpu_s > 0 and 200 < cost.peak_mb < 400
+    with pytest.raises(measure.BenchmarkError, match="exit code 3"):
+        measure.run([sys.executable, "-c", "import sys; sys.exit(3)"])
+
+
+@pytest.mark.parametrize(
+    ("result", "ratio", "is_met"),
+    [
+        (Result("a", 2.0, "jc", 600.0, at_least=280), 300, True),
+        (Result("a", 2.0, "jc", 500.0, at_least=280), 250, False),
+        (Result("a", 3.0, "floor", 2.0, at_most=2.5), 1.5, True),
+        (Result("a", 6.0, "floor", 2.0, at_most=2.5), 3, False),
+        (Result("a", 0.8, "before", 2.0, at_most_value=0.7), 0.4, False),
+        (Result("a", 0.8, "before", 2.0), 0.4, None),
+    ],
+)
+def test_a_ratio_is_compared_with_what_is_required(result, ratio, is_met):
+    assert (result.ratio, result.is_met) == (pytest.approx(ratio), is_met)
+    assert len(result.cells()) == len(measure.HEADINGS)
+
+
+def test_growth_per_run_is_without_the_start_of_the_process():
+    def of(runs: int, per_run_s: float) -> fleet.Fleet:
+        costs = {
+            "ledger": Cost(2 + per_run_s * runs, 0, 0, ""),
+            "ledger: one run": Cost(2.5, 0, 0, ""),
+        }
+        return fleet.Fleet(runs, costs, {})
+
+    last, before = fleet.per_run_ms("ledger", [of(10, 0.5), of(100, 0.5)])
+    assert (last, before) == (pytest.approx(500), pytest.approx(500))
+    last, before = fleet.per_run_ms("ledger", [of(10, 0.5), of(100, 0.5), of(1000, 0.6)])
+    assert last == pytest.approx(550 / 900 * 1000) and before == pytest.approx(500)
+
+
+def test_an_index_page_and_a_filter_of_a_small_fleet(tmp_path, monkeypatch, capsys):
+    written = index_page.write(tmp_path / "report", 40)
+    text = (tmp_path / "report/index.html").read_text()
+    assert text.count("<tr data-study=") == 40 and text.count('loading="lazy"') == 2
+    assert written["bytes"] == len(text.encode())
+    monkeypatch.setattr(sys, "argv", ["filter_ledgers.py", str(tmp_path)])
+    filter_ledgers.main()
+    assert json.loads(capsys.readouterr().out)["rows"] == 0
+
+
+def test_one_run_is_ingested_several_times(known, tmp_path, monkeypatch, capsys):
+    if known.run.run != "web":
+        pytest.skip("one run suffices")
+    arguments = [known.run.path.parents[2], known.run.id, tmp_path, 1]
+    monkeypatch.setattr(sys, "argv", ["time_ingest.py", *map(str, arguments)])
+    time_ingest.main()
+    assert json.loads(capsys.readouterr().out)["rows"] > 100
+
+
+def test_every_block_of_a_page_is_one_that_is_measured(root, tmp_path):
+    sources = "".join(path.read_text() for path in (root / "benchmarks").rglob("*.py"))
+    for page in sorted(DOCUMENTS.glob("*.md")):
+        assert page.stem in SUBJECTS
+        for name in (match[1] for match in MARKED.finditer(page.read_text())):
+            assert f'"{name}"' in sources, f"{page}: nothing measures {name}"
+    for module, function in SUBJECTS.values():
+        assert callable(getattr(importlib.import_module(module), function))
+    page = tmp_path / "parse.md"
+    page.write_text((DOCUMENTS / "parse.md").read_text())
+    write_document(page, {"memory": "| a |\n| --- |"})
+    assert "<!-- memory -->\n\n| a |\n| --- |\n\n<!-- /memory -->" in page.read_text()
+    assert re.sub("<!-- memory.*/memory -->", "", page.read_text(), flags=re.S) == re.sub(
+        "<!-- memory.*/memory -->", "", (DOCUMENTS / "parse.md").read_text(), flags=re.S
+    )
