@@ -18,7 +18,10 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.parse import texts
 from pipeline.parse.access_fields import MAX_DURATION_S, is_no_duration, to_duration_s
+from pipeline.parse.expressions import first_of
+from pipeline.parse.log import Log
 
 KEYS: dict[str, tuple[str, ...]] = {
     "client": (
@@ -64,6 +67,8 @@ UNKNOWN_UNIT = "unit unknown"
 COLUMNS = (*KEYS, "duration_s", "duration_text", "is_bad_duration")
 OTHER_LOGGER = r"http\.(?:log\.(?!access(?:\.|$))|handlers\.)"
 """The loggers of Caddy that log no requests: of errors, whose request the access log has too, and of handlers."""
+HEAD_LINES = 100
+"""Lines by which a log is recognized as JSON."""
 MAX_DEPTH = 4
 """Objects within objects that are searched for keys."""
 
@@ -83,15 +88,17 @@ _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
 def is_json(body: pl.DataFrame) -> bool:
     """Whether most of the first lines are JSON objects."""
-    head = body["text"].head(100).str.strip_chars_start().str.starts_with("{")
+    head = body["text"].head(HEAD_LINES).str.strip_chars_start().str.starts_with("{")
     return bool(head.len()) and 2 * int(head.sum()) > head.len()
 
 
-def docker_lines(body: pl.DataFrame) -> pl.DataFrame | None:
-    """The lines inside Docker's json-file log (keys ``log`` and ``stream``); None for other logs."""
-    first = _parse_object(body["text"][0])
-    if not {"log", "stream"} <= first.keys():
-        return None
+def is_docker(text: str) -> bool:
+    """Whether a line is one of Docker's json-file log (keys ``log`` and ``stream``)."""
+    return {"log", "stream"} <= _parse_object(text).keys()
+
+
+def docker_lines(body: pl.DataFrame) -> pl.DataFrame:
+    """The lines inside Docker's json-file log."""
     inner = [_parse_object(text).get("log") for text in body["text"]]
     lines = [value.rstrip("\n") if isinstance(value, str) else "" for value in inner]
     return body.with_columns(text=pl.Series(lines, dtype=pl.String))
@@ -109,16 +116,26 @@ def json_fields(body: pl.DataFrame) -> pl.DataFrame:
     types = {"duration_s": pl.Float64, "is_bad_duration": pl.Boolean, "is_other_logger": pl.Boolean}
     schema = {name: types.get(name, pl.String) for name in (*COLUMNS, "is_other_logger")}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
-    # nginx's seconds have a fraction; whole numbers under the same key are Apache's microseconds or seconds
-    text = pl.col("duration_text")
-    if frame["duration_text"].str.contains(r"^[0-9]+\.[0-9]+$").any():
-        is_known = text.is_not_null() & (text != UNKNOWN_UNIT)
-        frame = frame.with_columns(
-            duration_s=pl.coalesce("duration_s", to_duration_s(text)),
-            is_bad_duration=pl.col("is_bad_duration") | (is_known & is_no_duration(text)),
-            duration_text=pl.when(~is_known).then(text),
-        )
     return pl.concat([body.select("line", "sentinel"), frame], how="horizontal")
+
+
+def has_fraction(frame: pl.DataFrame) -> bool:
+    """Whether a duration of unknown unit has a fraction: seconds of nginx.
+
+    Whole numbers under the same key are Apache's microseconds or seconds.
+    """
+    return bool(frame["duration_text"].str.contains(r"^[0-9]+\.[0-9]+$").any())
+
+
+def with_seconds(frame: pl.DataFrame) -> pl.DataFrame:
+    """``frame`` with its durations of unknown unit (``duration_text``) as seconds."""
+    text = pl.col("duration_text")
+    is_known = text.is_not_null() & (text != UNKNOWN_UNIT)
+    return frame.with_columns(
+        duration_s=pl.coalesce("duration_s", to_duration_s(text)),
+        is_bad_duration=pl.col("is_bad_duration") | (is_known & is_no_duration(text)),
+        duration_text=pl.when(~is_known).then(text),
+    )
 
 
 def _parse_object(text: str) -> dict[str, Any]:
@@ -144,19 +161,19 @@ def _flatten(value: dict[str, Any], prefix: str = "", depth: int = 0) -> dict[st
 
 def _fields(flat: dict[str, Any]) -> tuple[str | float | bool | None, ...]:
     fields, duration_key, per_s = _chosen_keys(tuple(flat))
-    texts = [next(filter(None, (_text(flat[key]) for key in keys)), None) for keys in fields]
+    values = [next(filter(None, (_text(flat[key]) for key in keys)), None) for keys in fields]
     if duration_key is None:
-        return (*texts, None, None, None)
+        return (*values, None, None, None)
     text = _text(flat[duration_key])
     if (parts := _WITH_UNIT.fullmatch(text)) and duration_key in _BARE_KEYS:
         text, per_s = parts[1], _PER_S[parts[2]]
     if text in ("-", ""):
-        return (*texts, None, None, False)
+        return (*values, None, None, False)
     if per_s is None:
-        return (*texts, None, text if duration_key == "request_time" else UNKNOWN_UNIT, False)
+        return (*values, None, text if duration_key == "request_time" else UNKNOWN_UNIT, False)
     value_s = float(text) / per_s if _NUMBER.fullmatch(text) else None
     is_bad = value_s is None or value_s > MAX_DURATION_S
-    return (*texts, None if is_bad else value_s, None, is_bad)
+    return (*values, None if is_bad else value_s, None, is_bad)
 
 
 def _is_of_other_logger(flat: dict[str, Any]) -> bool:
@@ -184,3 +201,57 @@ def _chosen_keys(
     durations = [key for key in keys if re.fullmatch(_DURATION_KEYS, key)]
     named = [key for key in durations if key == "request_time"]
     return fields, next(iter([*named, *durations]), None), None
+
+
+class JsonForm:
+    """A log of one JSON object per line, and what its lines decide about each of them."""
+
+    refusal = texts.NO_JSON_REQUEST
+
+    def __init__(self) -> None:
+        self._has_fraction = False
+        self._unread = 0
+
+    def match(self, body: pl.DataFrame) -> pl.DataFrame:
+        """The fields of each line."""
+        return json_fields(body)
+
+    def observe(self, frame: pl.DataFrame) -> None:
+        """Take account of some of the lines."""
+        self._has_fraction = self._has_fraction or has_fraction(frame)
+
+    def is_open(self, frame: pl.DataFrame) -> bool:
+        """Whether lines that follow the observed ones can change what those of ``frame`` mean."""
+        text = frame["duration_text"].drop_nulls()
+        return not self._has_fraction and bool((text != UNKNOWN_UNIT).any())
+
+    def last_try(self, log: Log, frame: pl.DataFrame) -> tuple[Log, pl.DataFrame]:
+        """Log and fields after the last line."""
+        return log, frame
+
+    def with_values(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """``frame`` with ``reason``, durations in seconds and other fields as those of plain logs."""
+        if self._has_fraction:
+            frame = with_seconds(frame)
+        has_request = pl.any_horizontal(pl.col("request", "target").is_not_null())
+        is_request = has_request & pl.col("status").str.contains("^[0-9]{3}$")
+        no_object = pl.all_horizontal(pl.col(*COLUMNS).is_null())
+        reason = first_of(
+            (no_object, texts.NOT_JSON_OBJECT),
+            (pl.col("is_other_logger"), texts.NOT_ACCESS_LOGGER),
+            (~is_request.fill_null(False), texts.NOT_JSON_REQUEST),
+        )
+        size = pl.col("response_bytes")
+        frame = frame.with_columns(
+            reason=reason, time_text="time",
+            response_bytes=pl.when(size.str.contains("^[0-9]+$")).then(size),
+            client=pl.col("client").str.replace(r"^(?:\[([0-9A-Fa-f:.]+)\]|([^:]+)):[0-9]+$", "$1$2"),
+        )  # fmt: skip
+        self._unread += frame.filter(
+            pl.col("reason").is_null() & pl.col("duration_s").is_null() & pl.col("duration_text").is_not_null()
+        ).height  # fmt: skip
+        return frame.drop("time", "is_other_logger")
+
+    def warnings(self) -> list[str]:
+        """Warnings about the lines that were read."""
+        return [texts.ambiguous_duration(self._unread)] if self._unread else []

@@ -44,6 +44,9 @@ Example:
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import polars as pl
 
 from pipeline.parse import access_directives as directives
@@ -61,7 +64,9 @@ from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, join_flags, to_int64
 from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed, split_rejects, to_parsed
+from pipeline.parse.pieces import Piece
 from pipeline.parse.prefixes import strip_prefixes
+from pipeline.parse.reader import read_whole
 
 _REQUEST = (
     r"^(?P<command>[A-Z][A-Z_-]*) (?P<target>.*?)(?: (?P<protocol>[A-Z]+/[0-9]+(?:\.[0-9]+)?))?$"
@@ -95,63 +100,223 @@ def parse(
     UnknownFormatError
         If the format has an unknown directive, or no line is in it.
     """
-    if log_format is not None:
-        return _parse_given(log, tz, log_format)
-    body = log.body()
-    if body.height and access_json.is_json(body):
-        inner = access_json.docker_lines(body)
-        if inner is None:
-            return _parse_json(log, body, tz)
-        body = inner
-    return _parse_plain(log, body, tz)
+    return read_whole(Reader(log.file, tz=tz, log_format=log_format), log)
 
 
-# -- three kinds of logs ------------------------------------------------------------------------------------
+class Reader:
+    """Reads an access log piece by piece (:mod:`reader`).
+
+    The form of all lines is decided by the first ones. Where other lines decide what a line means, the whole log is
+    surveyed if that is so for the first ones, else lines are held back until it is decided.
+    """
+
+    START = re.compile(rb"^", re.MULTILINE)
+    NEEDS_SURVEY = True
+
+    def __init__(
+        self,
+        file: str,
+        *,
+        date: object = None,
+        tz: str | None = None,
+        tool_version: str | None = None,
+        log_format: str | None = None,
+    ):
+        self.file, self.tz = file, tz
+        self._held: list[tuple[pl.DataFrame, pl.DataFrame]] = []
+        """Lines, and their fields, of which others decide what they mean."""
+        self._head: pl.DataFrame | None = None
+        """The first lines, until there are enough of them."""
+        self._form: _PlainLog | access_json.JsonForm | _GivenLog | None = None
+        self._is_surveyed: bool | None = None
+        self._has_rows = False
+        self._first_reject: tuple[int, str] | None = None
+        self._has_local_times = False
+        if log_format is not None:
+            self._form, self._is_surveyed = _GivenLog(file, log_format), False
+
+    def survey(self, piece: Piece) -> None:
+        """Decide the form, and see what all lines say about it if that is needed."""
+        if (piece.is_first and piece.is_last) or self._is_surveyed is False:
+            return
+        body = piece.log.body()
+        form = self._form
+        if form is None:
+            form = self._decided(body, piece.is_last)
+            if form is None:
+                return
+            body, self._head = self._head, None
+            head = form.match(body.head(access_json.HEAD_LINES))
+            form.observe(head)
+            self._is_surveyed = form.is_open(head)
+        if self._is_surveyed:
+            form.observe(form.match(body))
+
+    def _decided(
+        self, body: pl.DataFrame, is_last: bool
+    ) -> _PlainLog | access_json.JsonForm | None:
+        """The form by the lines so far; None if more are needed."""
+        self._head = body if self._head is None else pl.concat([self._head, body])
+        if self._head.height < access_json.HEAD_LINES and not is_last:
+            return None
+        head = self._head
+        self._form = (
+            access_json.JsonForm() if head.height and access_json.is_json(head) else _PlainLog(head)
+        )
+        if isinstance(self._form, access_json.JsonForm) and access_json.is_docker(head["text"][0]):
+            self._form = _PlainLog(head, is_docker=True)
+        return self._form
+
+    def read(self, piece: Piece) -> Parsed:
+        """The rows of a piece, and of those before it that were held back."""
+        log = piece.log
+        body = log.body()
+        form = self._form or self._decided(body, is_last=True)
+        assert form is not None
+        frame = form.match(body)
+        if not self._is_surveyed:
+            form.observe(frame)
+        self._held.append((log.lines, frame))
+        is_decided = piece.is_last or self._is_surveyed
+        if not is_decided and any(form.is_open(fields) for _, fields in self._held):
+            log = replace(log, lines=log.lines.clear())
+            return self._to_parsed(log, form.with_values(frame.clear()))
+        if len(self._held) > 1:
+            log = replace(log, lines=pl.concat([lines for lines, _ in self._held]))
+            frame = pl.concat([frame for _, frame in self._held])
+        self._held = []
+        if piece.is_last:
+            log, frame = form.last_try(log, frame)
+        parsed = self._to_parsed(log, form.with_values(frame))
+        if piece.is_last and self._first_reject is not None and not self._has_rows:
+            line, reason = self._first_reject
+            refusal = form.refusal
+            if reason == texts.AMBIGUOUS_CLIENT:
+                refusal = f"{texts.AMBIGUOUS_CLIENT}; {texts.GIVE_FORMAT}"
+            raise UnknownFormatError(self.file, refusal, line)
+        return parsed
+
+    def finish(self) -> tuple[list[str], list[str]]:
+        """Warnings about the log."""
+        warnings = list(self._form.warnings()) if self._form is not None else []
+        if self._has_local_times and self.tz is None:
+            warnings.append(texts.UTC_ASSUMED)
+        return [f"{self.file}: {text}" for text in warnings], []
+
+    def _to_parsed(self, log: Log, frame: pl.DataFrame) -> Parsed:
+        """The result for fields as text; lines with a ``reason``, or a size that is no number, are rejects."""
+        if "response_bytes" in frame.columns:
+            size = pl.col("response_bytes")
+            is_too_large = size.is_not_null() & (size != "-") & to_int64(size).is_null()
+            reason = first_of((is_too_large, texts.TOO_LARGE), otherwise=pl.col("reason"))
+            frame = frame.with_columns(reason=reason)
+        is_bad_tick = pl.col("reason").is_not_null() & (pl.col("sentinel") == "bad")
+        frame, rejects = split_rejects(
+            frame, first_of((is_bad_tick, texts.MALFORMED_TICK), otherwise=pl.col("reason"))
+        )
+        if rejects.height and self._first_reject is None:
+            self._first_reject = rejects.row(0)
+        self._has_rows = self._has_rows or frame.height > 0
+        rows, has_local_times = _rows(frame, log, self.tz)
+        self._has_local_times = self._has_local_times or has_local_times
+        return to_parsed(log, "access", {"requests": rows}, records=frame["line"], rejects=rejects)
 
 
-def _parse_plain(log: Log, body: pl.DataFrame, tz: str | None) -> Parsed:
-    """The well-known forms."""
-    frame = access_plain.match_lines(body)
-    frame, warnings = access_plain.with_response_times(frame)
-    has_requests = bool(body["text"].head(20).str.contains(_PROTOCOL).any())
-    refusal = texts.OTHER_ACCESS_FORMAT if has_requests else texts.NOT_ACCESS_LOG
-    return _to_parsed(log, frame, refusal, tz, warnings)
+# -- forms of logs --------------------------------------------------------------------------------------------
 
 
-def _parse_given(log: Log, tz: str | None, log_format: str) -> Parsed:
+class _PlainLog:
+    """The well-known forms, perhaps within Docker's log."""
+
+    def __init__(self, head: pl.DataFrame, *, is_docker: bool = False):
+        self._is_docker = is_docker
+        self._form = access_plain.PlainForm()
+        lines = access_json.docker_lines(head.head(20)) if is_docker else head.head(20)
+        has_requests = bool(lines["text"].str.contains(_PROTOCOL).any())
+        self.refusal = texts.OTHER_ACCESS_FORMAT if has_requests else texts.NOT_ACCESS_LOG
+
+    def match(self, body: pl.DataFrame) -> pl.DataFrame:
+        """The fields of each line."""
+        body = access_json.docker_lines(body) if self._is_docker else body
+        return access_plain.match_lines(body)
+
+    def observe(self, frame: pl.DataFrame) -> None:
+        self._form.observe(frame)
+
+    def is_open(self, frame: pl.DataFrame) -> bool:
+        return self._form.is_open(frame)
+
+    def last_try(self, log: Log, frame: pl.DataFrame) -> tuple[Log, pl.DataFrame]:
+        return log, frame
+
+    def with_values(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """``frame`` with what all lines decide."""
+        return self._form.with_response_times(self._form.with_reasons(frame))
+
+    def warnings(self) -> list[str]:
+        return self._form.warnings()
+
+
+class _GivenLog:
     """A log in a format that is given."""
-    try:
-        form = compile_format(log_format)
-    except FormatError as error:
-        raise UnknownFormatError(log.file, str(error)) from error
-    groups = form.groups
-    frame = _match_format(log, form)
-    if frame.height and frame["reason"].null_count() == 0:
-        # not before: a format may begin as a prefix does, with a date or a name
+
+    refusal = texts.NO_LINE_IN_FORMAT
+
+    def __init__(self, file: str, log_format: str):
+        try:
+            self._format = compile_format(log_format)
+        except FormatError as error:
+            raise UnknownFormatError(file, str(error)) from error
+        self._has_match = False
+
+    def match(self, body: pl.DataFrame) -> pl.DataFrame:
+        return _match_format(body, self._format)
+
+    def observe(self, frame: pl.DataFrame) -> None:
+        self._has_match = self._has_match or frame["reason"].null_count() > 0
+
+    def is_open(self, frame: pl.DataFrame) -> bool:
+        return frame.height > 0 and not self._has_match
+
+    def last_try(self, log: Log, frame: pl.DataFrame) -> tuple[Log, pl.DataFrame]:
+        """Log and fields without what a logger wrote in front of the lines, if no line is in the format.
+
+        Not before: a format may begin as a prefix does, with a date or a name.
+        """
+        if not frame.height or self._has_match:
+            return log, frame
         log = strip_prefixes(log, "access")
-        frame = _match_format(log, form)
-    duration_field = next((name for name in directives.DURATIONS if name in groups), None)
-    computed = {"time_text": _joined_time(groups)}
-    if "response_bytes" not in groups:
-        byte_fields = [name for name in (directives.BODY_BYTES, directives.SENT_BYTES) if name in groups]  # fmt: skip
-        computed["response_bytes"] = pl.coalesce(*byte_fields, pl.lit(None, pl.String))
-    if directives.PATH in groups and directives.TARGET not in groups:
-        parts = [name for name in (directives.PATH, directives.QUERY) if name in groups]
-        computed["target"] = pl.concat_str(*parts)
-    if directives.FORWARDED in groups and directives.CLIENT not in groups:
-        computed["client"] = pl.col(directives.FORWARDED).str.extract(r"^([^,]*)")
-    if duration_field is not None:
-        text = pl.col(duration_field)
-        computed["duration_s"] = to_duration_s(text, directives.DURATIONS[duration_field])
-        computed["is_bad_duration"] = is_no_duration(text)
-    frame = frame.with_columns(**computed)
-    return _to_parsed(log, frame, texts.NO_LINE_IN_FORMAT, tz, list(form.warnings))
+        return log, self.match(log.body())
+
+    def with_values(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """``frame`` with the fields that are made of others."""
+        groups = self._format.groups
+        duration_field = next((name for name in directives.DURATIONS if name in groups), None)
+        computed = {"time_text": _joined_time(groups)}
+        if "response_bytes" not in groups:
+            sizes = (directives.BODY_BYTES, directives.SENT_BYTES)
+            computed["response_bytes"] = pl.coalesce(
+                *(name for name in sizes if name in groups), pl.lit(None, pl.String)
+            )
+        if directives.PATH in groups and directives.TARGET not in groups:
+            parts = [name for name in (directives.PATH, directives.QUERY) if name in groups]
+            computed["target"] = pl.concat_str(*parts)
+        if directives.FORWARDED in groups and directives.CLIENT not in groups:
+            computed["client"] = pl.col(directives.FORWARDED).str.extract(r"^([^,]*)")
+        if duration_field is not None:
+            text = pl.col(duration_field)
+            computed["duration_s"] = to_duration_s(text, directives.DURATIONS[duration_field])
+            computed["is_bad_duration"] = is_no_duration(text)
+        return frame.with_columns(**computed)
+
+    def warnings(self) -> list[str]:
+        return list(self._format.warnings)
 
 
-def _match_format(log: Log, form: Format) -> pl.DataFrame:
+def _match_format(body: pl.DataFrame, form: Format) -> pl.DataFrame:
     """The fields of each line in a format, and ``reason``: why the line is not in it."""
     groups = pl.col("text").str.extract_groups(form.pattern).struct.unnest()
-    frame = log.body().select("line", "sentinel", groups)
+    frame = body.select("line", "sentinel", groups)
     # a group may match nothing, but in a line that does not match all of them are null
     no_match = pl.all_horizontal(pl.col(name).is_null() for name in form.groups)
     cases = [(no_match, texts.NOT_GIVEN_FORMAT)]
@@ -167,31 +332,6 @@ def _match_format(log: Log, form: Format) -> pl.DataFrame:
         is_uncertain = user.str.contains(" ", literal=True) & has_other_fields
         cases.append((is_uncertain, texts.AMBIGUOUS_CLIENT))
     return frame.with_columns(reason=first_of(*cases))
-
-
-def _parse_json(log: Log, body: pl.DataFrame, tz: str | None) -> Parsed:
-    frame = access_json.json_fields(body)
-    has_request = pl.any_horizontal(pl.col("request", "target").is_not_null())
-    is_request = has_request & pl.col("status").str.contains("^[0-9]{3}$")
-    no_object = pl.all_horizontal(pl.col(*access_json.COLUMNS).is_null())
-    reason = first_of(
-        (no_object, texts.NOT_JSON_OBJECT),
-        (pl.col("is_other_logger"), texts.NOT_ACCESS_LOGGER),
-        (~is_request.fill_null(False), texts.NOT_JSON_REQUEST),
-    )
-    size = pl.col("response_bytes")
-    frame = frame.with_columns(
-        reason=reason, time_text="time",
-        response_bytes=pl.when(size.str.contains("^[0-9]+$")).then(size),
-        client=pl.col("client").str.replace(r"^(?:\[([0-9A-Fa-f:.]+)\]|([^:]+)):[0-9]+$", "$1$2"),
-    )  # fmt: skip
-    unread = frame.filter(
-        pl.col("reason").is_null() & pl.col("duration_s").is_null() & pl.col("duration_text").is_not_null()
-    ).height  # fmt: skip
-    warnings = [texts.ambiguous_duration(unread)] if unread else []
-    return _to_parsed(
-        log, frame.drop("time", "is_other_logger"), texts.NO_JSON_REQUEST, tz, warnings
-    )
 
 
 def _joined_time(groups: frozenset[str]) -> pl.Expr:
@@ -217,32 +357,6 @@ def _joined_time(groups: frozenset[str]) -> pl.Expr:
 
 
 # -- rows ---------------------------------------------------------------------------------------------------
-
-
-def _to_parsed(
-    log: Log, frame: pl.DataFrame, refusal: str, tz: str | None, warnings: list[str]
-) -> Parsed:
-    """The result for fields as text; lines with a ``reason``, or a size that is no number, are rejects."""
-    if "response_bytes" in frame.columns:
-        size = pl.col("response_bytes")
-        is_too_large = size.is_not_null() & (size != "-") & to_int64(size).is_null()
-        reason = first_of((is_too_large, texts.TOO_LARGE), otherwise=pl.col("reason"))
-        frame = frame.with_columns(reason=reason)
-    is_bad_tick = pl.col("reason").is_not_null() & (pl.col("sentinel") == "bad")
-    frame, rejects = split_rejects(
-        frame, first_of((is_bad_tick, texts.MALFORMED_TICK), otherwise=pl.col("reason"))
-    )
-    if rejects.height and not frame.height:
-        if rejects["reason"][0] == texts.AMBIGUOUS_CLIENT:
-            refusal = f"{texts.AMBIGUOUS_CLIENT}; {texts.GIVE_FORMAT}"
-        raise UnknownFormatError(log.file, refusal, int(rejects["line"][0]))
-    rows, has_local_times = _rows(frame, log, tz)
-    if has_local_times and tz is None:
-        warnings = [*warnings, texts.UTC_ASSUMED]
-    warnings = [f"{log.file}: {text}" for text in warnings]
-    return to_parsed(
-        log, "access", {"requests": rows}, records=frame["line"], rejects=rejects, warnings=warnings
-    )
 
 
 def _rows(frame: pl.DataFrame, log: Log, tz: str | None) -> tuple[pl.DataFrame, bool]:

@@ -10,8 +10,8 @@ The fields before the time are recognized by their form and number::
 Example:
     >>> body = pl.DataFrame({"line": [1], "sentinel": [None], "text": [
     ...     'www.example.org 192.0.2.8 - ann [22/Nov/2026:21:36:01 +0000] "GET /b HTTP/1.1" 404 13']})
-    >>> match_lines(body).select("client", "user", "status", "reason").row(0)
-    ('192.0.2.8', 'ann', '404', None)
+    >>> match_lines(body).select("client", "user", "status", "is_ambiguous").row(0)
+    ('192.0.2.8', 'ann', '404', False)
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ _NGINX_TIME = rf'^(?: "{_QUOTED}")? "?({_SECONDS})"?$'
 _NAMED_TIME = r"(?:^| )(?:rt|request_time)=\"?([0-9]+\.[0-9]{3})\"?(?: |$)"
 _NUMBER = r"(?:^|\s)-?[0-9]+(?:[.,][0-9]+)?(?:\s|$)"
 _TRAEFIK_TIME = rf'^ [0-9]+ "{_QUOTED}" "{_QUOTED}" ([0-9]+)ms$'
+_RESPONSE_TIMES = {_NGINX_TIME: 0, _NAMED_TIME: 0, _TRAEFIK_TIME: -3}
+"""Power of ten of the unit of each; of several that fit the last one counts."""
 
 
 def match_lines(body: pl.DataFrame) -> pl.DataFrame:
@@ -87,52 +89,51 @@ def match_lines(body: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        ``client``, ``user``, ``time_text``, ``request``, ``status``, ``response_bytes``, ``referer``, ``user_agent``
-        and ``rest``, all text, and ``reason``: why the line is none of an access log.
+        ``client``, ``user``, ``time_text``, ``request``, ``status`` (null: the line has none of the forms),
+        ``response_bytes``, ``referer``, ``user_agent`` and ``rest``, all text; ``is_ambiguous``: client and user are
+        not certain; ``is_address_pair``: they are not if ``is_reversed`` of another line is true.
     """
     frame = _with_unescaped_quotes(_match(body, PATTERN), body)
     heads = _match_heads(frame["before"].unique())
-    frame = frame.join(heads, on="before", how="left", maintain_order="left")
-    no_match, ambiguous = pl.col("status").is_null(), _is_ambiguous(frame)
-    reason = first_of((no_match, texts.NOT_ACCESS_FORMAT), (ambiguous, texts.AMBIGUOUS_CLIENT))
-    return frame.with_columns(reason=reason)
+    frame = frame.join(heads, on="before", how="left", maintain_order="left", nulls_equal=True)
+    rest = pl.col("rest").fill_null("").str.strip_chars_end()
+    return frame.with_columns(rest=rest)
 
 
 def _match_heads(before: pl.Series) -> pl.DataFrame:
-    """``client``, ``user`` and ``host`` of each text before the time; null where they have no known form."""
+    """``client``, ``user`` (null: no known form) and whether they are certain, for each text before the time."""
     groups = [pl.col("before").str.extract_groups(pattern).struct for pattern in _WHO]
     with_host = (2, 3)
-    return pl.DataFrame({"before": before}).select(
+    heads = pl.DataFrame({"before": before}).select(
         "before",
         client=pl.coalesce(group.field("client") for group in groups),
         user=pl.coalesce(group.field("user") for group in groups),
         host=pl.coalesce(groups[number].field("host") for number in with_host),
     )
-
-
-def _is_ambiguous(frame: pl.DataFrame) -> pl.Expr:
-    """Whether client and user are not certain."""
     is_address = {
         name: pl.col(name).str.contains(f"^(?:{ADDRESS})$") for name in ("host", "client")
     }
-    # `$remote_addr $host - $remote_user`: an address before a name is no virtual host before its client
-    reversed_words = is_address["host"] & ~is_address["client"]
-    has_reversed = bool(frame.select(reversed_words.any()).item())
     blanks = pl.col("user").str.contains(" ", literal=True)
     has_mark = pl.col("user").str.contains(r"(?:^| )-(?: |$)")
-    no_addresses = [invalid_clients(frame[name]) for name in ("host", "client")]
-    invalid = [
-        pl.col(name).is_in(values.implode())
-        for name, values in zip(("host", "client"), no_addresses, strict=True)
-    ]
+    # `$remote_addr $host - $remote_user`: an address before a name is no virtual host before its client
+    is_reversed = is_address["host"] & ~is_address["client"]
     cases = (
         pl.col("client").is_null(),
-        *invalid,
-        reversed_words,
-        is_address["host"] & is_address["client"] & pl.lit(has_reversed),
+        *(
+            pl.col(name).is_in(invalid_clients(heads[name]).implode())
+            for name in ("host", "client")
+        ),
+        is_reversed,
         blanks & has_mark,
     )
-    return pl.any_horizontal(case.fill_null(False) for case in cases)
+    return heads.select(
+        "before",
+        "client",
+        "user",
+        is_ambiguous=pl.any_horizontal(case.fill_null(False) for case in cases),
+        is_reversed=is_reversed.fill_null(False),
+        is_address_pair=(is_address["host"] & is_address["client"]).fill_null(False),
+    )
 
 
 def _match(body: pl.DataFrame, pattern: str) -> pl.DataFrame:
@@ -153,30 +154,77 @@ def _with_unescaped_quotes(frame: pl.DataFrame, body: pl.DataFrame) -> pl.DataFr
     return pl.concat([frame.join(matched, on="line", how="anti"), matched]).sort("line")
 
 
-def with_response_times(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """``frame`` with ``duration_s``, ``is_bad_duration`` and ``extra``, and warnings.
-
-    A response time after a known form is read if all lines show its unit. ``extra``: ``fields`` or ``malformed``, what
-    else is after the known fields.
+class PlainForm:
+    """What the lines of a whole log decide about each of them: whether an address in front of another one is that of a
+    virtual host, and what the number is that stands behind a known form.
     """
-    rest = pl.col("rest").fill_null("").str.strip_chars_end()
-    is_read = pl.col("reason").is_null()
-    ends = frame.filter(is_read).select(rest=rest)
-    has_rest = ends.filter(pl.col("rest") != "")
-    pattern, shift = "", 0
-    for candidate, power in ((_NGINX_TIME, 0), (_NAMED_TIME, 0), (_TRAEFIK_TIME, -3)):
-        if has_rest.height and has_rest["rest"].str.contains(candidate).all():
-            pattern, shift = candidate, power
-    text = rest.str.extract(pattern) if pattern else pl.lit(None, pl.String)
-    is_whole = rest.str.contains(_FIELDS) & ~rest.str.contains(SPLICED)
-    is_all_read = (rest == "") | (text.is_not_null() & pl.lit(pattern != _NAMED_TIME))
-    extra = pl.when(is_whole).then(pl.lit("fields")).otherwise(pl.lit("malformed"))
-    frame = frame.with_columns(
-        duration_s=to_duration_s(text, shift),
-        is_bad_duration=is_no_duration(text).fill_null(False),
-        extra=pl.when(~is_all_read).then(extra),
-    )
-    unquoted = rest.str.replace_all(f'"{_QUOTED}"', "")
-    is_unread = is_read & (pl.col("extra") == "fields") & unquoted.str.contains(_NUMBER)
-    count = 0 if pattern else frame.filter(is_unread).height
-    return frame, [texts.ambiguous_duration(count)] if count else []
+
+    def __init__(self) -> None:
+        self._has_reversed = False
+        self._has_rest = {False: False, True: False}
+        """Whether a line that is read has more than the known fields, by ``is_address_pair``."""
+        self._times = {is_pair: set(_RESPONSE_TIMES) for is_pair in (False, True)}
+        """Response times that all those lines can have."""
+        self._unread = 0
+
+    def observe(self, frame: pl.DataFrame) -> None:
+        """Take account of some of the lines (``match_lines``)."""
+        self._has_reversed = self._has_reversed or bool(frame["is_reversed"].any())
+        is_read = pl.col("status").is_not_null() & ~pl.col("is_ambiguous")
+        ends = frame.filter((pl.col("rest") != "") & is_read).select("rest", "is_address_pair")
+        for is_pair, times in self._times.items():
+            rest = ends.filter(pl.col("is_address_pair") == is_pair)["rest"]
+            self._has_rest[is_pair] = self._has_rest[is_pair] or rest.len() > 0
+            if rest.len():
+                times.intersection_update([time for time in times if rest.str.contains(time).all()])
+
+    def is_open(self, frame: pl.DataFrame) -> bool:
+        """Whether lines that follow the observed ones can change what those of ``frame`` mean."""
+        has_pair = bool(frame["is_address_pair"].any()) and not self._has_reversed
+        return has_pair or (bool(self._times[False]) and bool((frame["rest"] != "").any()))
+
+    def with_reasons(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """``frame`` with ``reason``: why the line is none of an access log."""
+        ambiguous = pl.col("is_ambiguous")
+        if self._has_reversed:
+            ambiguous = ambiguous | pl.col("is_address_pair")
+        cases = (
+            (pl.col("status").is_null(), texts.NOT_ACCESS_FORMAT),
+            (ambiguous, texts.AMBIGUOUS_CLIENT),
+        )
+        return frame.with_columns(reason=first_of(*cases))
+
+    def with_response_times(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """``frame`` with ``duration_s``, ``is_bad_duration`` and ``extra``.
+
+        A response time after a known form is read if all lines show its unit. ``extra``: ``fields`` or ``malformed``,
+        what else is after the known fields.
+        """
+        rest = pl.col("rest")
+        pattern = self._response_time()
+        text = rest.str.extract(pattern) if pattern else pl.lit(None, pl.String)
+        is_whole = rest.str.contains(_FIELDS) & ~rest.str.contains(SPLICED)
+        is_all_read = (rest == "") | (text.is_not_null() & pl.lit(pattern != _NAMED_TIME))
+        extra = pl.when(is_whole).then(pl.lit("fields")).otherwise(pl.lit("malformed"))
+        frame = frame.with_columns(
+            duration_s=to_duration_s(text, _RESPONSE_TIMES.get(pattern, 0)),
+            is_bad_duration=is_no_duration(text).fill_null(False),
+            extra=pl.when(~is_all_read).then(extra),
+        )
+        if not pattern:
+            unquoted = rest.str.replace_all(f'"{_QUOTED}"', "")
+            is_read = pl.col("reason").is_null() & (pl.col("extra") == "fields")
+            self._unread += frame.filter(is_read & unquoted.str.contains(_NUMBER)).height
+        return frame
+
+    def _response_time(self) -> str:
+        """Pattern of the response time that every line shows; empty if there is none."""
+        sets = [True, False] if not self._has_reversed else [False]
+        if not any(self._has_rest[is_pair] for is_pair in sets):
+            return ""
+        times = set.intersection(*(self._times[is_pair] for is_pair in sets))
+        return next((time for time in reversed(_RESPONSE_TIMES) if time in times), "")
+
+    def warnings(self) -> list[str]:
+        """Warnings about the lines that were read."""
+        return [texts.ambiguous_duration(self._unread)] if self._unread else []

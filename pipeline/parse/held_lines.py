@@ -1,0 +1,54 @@
+"""Lines at the end of a piece that can only be read together with those of the next one.
+
+A statement of several lines or a report may end in a later piece: its lines are held back and read as if they were
+the first ones of the next piece.
+
+Example:
+    >>> from pipeline.parse.log import LogReader
+    >>> reader, held = LogReader("x.log"), HeldLines()
+    >>> log = held.hold(held.joined(reader.read("a\\nb\\n")), 2)
+    >>> log.lines["line"].to_list(), held.joined(reader.read("c\\n")).lines["line"].to_list()
+    ([1], [2, 3])
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from pipeline.parse.log import Log
+
+
+class HeldLines:
+    """The lines that are held back, at first none."""
+
+    def __init__(self) -> None:
+        self._lines: pl.DataFrame | None = None
+
+    def joined(self, log: Log) -> Log:
+        """``log``, the next piece, with the held lines in front; they are held no more."""
+        held, self._lines = self._lines, None
+        if held is None:
+            return log
+        lines = pl.concat([held, _with_ends(log)])
+        ends = None if (lines["end"] == "\n").all() else lines["end"]
+        return replace(log, lines=lines.drop("end"), line_ends=ends)
+
+    def hold(self, log: Log, first: int | None) -> Log:
+        """``log`` without its lines from number ``first`` on, which are held; None: without any line."""
+        number = pl.col("line")
+        is_held = pl.lit(True) if first is None else number >= first
+        lines = _with_ends(log)
+        held = lines.filter(is_held)
+        if not held.height:
+            return log
+        self._lines = held
+        kept = lines.filter(~is_held)
+        ends = None if log.line_ends is None else kept["end"]
+        return replace(log, lines=kept.drop("end"), line_ends=ends, unterminated=False)
+
+
+def _with_ends(log: Log) -> pl.DataFrame:
+    ends = pl.lit("\n") if log.line_ends is None else log.line_ends
+    return log.lines.with_columns(end=ends)
