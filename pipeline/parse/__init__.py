@@ -9,7 +9,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 
 :mod:`recognition`    the kind of a log by its content, ``line_shapes``
 :mod:`pieces`         the text of a file in pieces, ``decompress`` (gzip, Zstandard, encodings)
-:mod:`reader`         reading a log piece by piece
+:mod:`reader`         reading a log piece by piece, ``held_lines``
 :mod:`log`            lines with numbers and ``sentinels``, without ``escapes``
 :mod:`limits`         length of a text and its lines, available memory
 :mod:`rotated`        segments of a rotated log

@@ -37,16 +37,12 @@ class HeldLines:
 
     def hold(self, log: Log, first: int | None) -> Log:
         """``log`` without its lines from number ``first`` on, which are held; None: without any line."""
-        number = pl.col("line")
-        is_held = pl.lit(True) if first is None else number >= first
-        lines = _with_ends(log)
-        held = lines.filter(is_held)
-        if not held.height:
+        count = 0 if first is None else log.lines["line"].search_sorted(first)
+        if count == log.lines.height:
             return log
-        self._lines = held
-        kept = lines.filter(~is_held)
-        ends = None if log.line_ends is None else kept["end"]
-        return replace(log, lines=kept.drop("end"), line_ends=ends, unterminated=False)
+        self._lines = _with_ends(log).slice(count)
+        ends = None if log.line_ends is None else log.line_ends.head(count)
+        return replace(log, lines=log.lines.head(count), line_ends=ends, unterminated=False)
 
 
 def _with_ends(log: Log) -> pl.DataFrame:

@@ -47,15 +47,17 @@ import re
 import polars as pl
 
 from pipeline.parse.expressions import NUMBER, first_of, join_flags, to_float64, to_int64
+from pipeline.parse.held_lines import HeldLines
 from pipeline.parse.line_templates import (
     LineTemplate,
     ParsedReport,
-    account_lines,
-    collect_warnings,
+    ReportReader,
     match_templates,
 )
 from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed, to_parsed
+from pipeline.parse.pieces import Piece
+from pipeline.parse.reader import read_whole
 
 SAMPLE_S = 5.0
 """Interval of httperf's samples of the reply rate."""
@@ -123,34 +125,75 @@ INTERVALS = ("interval", "session_interval")
 
 def parse(log: Log, **_options: object) -> Parsed:
     """Parse the output of httperf. It has no time of day, so ``date`` and ``tz`` are not used."""
-    body, interrupted = _join_wrapped(log.body())
-    parsed = match_templates(body.filter(pl.col("text") != ""), TEMPLATES)
-    reports = _reports(parsed, interrupted, log)
-    records, headers, rejects = account_lines(
-        log, "httperf", parsed, reports, intervals=INTERVALS, ambiguous="histogram"
-    )
-    # Continuation lines of a wrapped command are records; a line with ^C alone is a header.
-    emptied = body.filter(pl.col("text") == "")
-    is_record = pl.col("head").is_in(records.implode())
-    intervals = interval_rules(parsed)
-    return to_parsed(
-        log,
-        "httperf",
-        {"client": pl.concat([reports.drop("report"), intervals], how="diagonal").sort("line")},
-        records=pl.concat([records, emptied.filter(is_record)["line"]]),
-        headers=pl.concat([headers, emptied.filter(~is_record)["line"]]),
-        rejects=rejects,
-        snapshots=reports.height,
-        warnings=collect_warnings(
+    return read_whole(Reader(log.file), log)
+
+
+class Reader:
+    """Reads the output of httperf piece by piece (:mod:`reader`): each report as a whole."""
+
+    START = re.compile(rb"^(?:\S*[$#%>] )?(?:\S*/)?httperf\s+-", re.MULTILINE)
+    NEEDS_SURVEY = False
+
+    def __init__(self, file: str, **_options: object):
+        self._held = HeldLines()
+        self._reports = ReportReader(file, "httperf", INTERVALS, ambiguous="histogram")
+        self._last_stop = pl.DataFrame(schema={"line": pl.Int64})
+
+    def survey(self, piece: Piece) -> None:
+        """Nothing."""
+
+    def read(self, piece: Piece) -> Parsed:
+        """The reports that end in a piece."""
+        log = self._held.joined(piece.log)
+        body, interrupted = _join_wrapped(log.body())
+        parsed = match_templates(body.filter(pl.col("text") != ""), TEMPLATES)
+        if not piece.is_last:
+            first = _last_start(parsed, log)
+            log, parsed = self._held.hold(log, first), parsed.above(first)
+            is_above = pl.lit(False) if first is None else pl.col("line") < first
+            body, interrupted = body.filter(is_above), interrupted.filter(is_above)
+        reports = _reports(parsed, pl.concat([self._last_stop, interrupted]), log)
+        self._last_stop = pl.concat([self._last_stop, interrupted]).tail(1)
+        records, headers, rejects = self._reports.account_lines(parsed, reports)
+        # Continuation lines of a wrapped command are records; a line with ^C alone is a header.
+        emptied = body.filter(pl.col("text") == "")
+        is_record = pl.col("head").is_in(records.implode())
+        intervals = interval_rules(parsed)
+        self._reports.note_warnings(
             log,
-            "httperf",
             parsed,
             reports,
             # limits that are printed at every start; one that was reached is counted as fd-unavail
             is_message=~pl.col("text").str.contains("maximum number of open|open file limit >"),
             is_start=pl.col("rank").is_not_null(),
-        ),
-    )
+        )
+        if piece.is_last:
+            self._reports.check()
+        return to_parsed(
+            log,
+            "httperf",
+            {"client": pl.concat([reports.drop("report"), intervals], how="diagonal").sort("line")},
+            records=pl.concat([records, emptied.filter(is_record)["line"]]),
+            headers=pl.concat([headers, emptied.filter(~is_record)["line"]]),
+            rejects=rejects,
+            snapshots=reports.height,
+        )
+
+    def finish(self) -> tuple[list[str], list[str]]:
+        """Warnings about the log."""
+        return self._reports.warnings(), []
+
+
+def _last_start(parsed: ParsedReport, log: Log) -> int | None:
+    """First line of the last report, which may go on in the next piece; None if it is not certain."""
+    last = parsed.classified["report"].max()
+    if not last:
+        return None
+    lines = parsed.classified.filter((pl.col("report") == last) & pl.col("rank").is_not_null())
+    start = int(lines["line"][0])
+    # a line above that ends in a backslash may be joined with it
+    above = log.lines.filter(pl.col("line") == start - 1)["text"].str.strip_chars()
+    return None if above.str.ends_with("\\").any() else start
 
 
 def _join_wrapped(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -158,10 +201,14 @@ def _join_wrapped(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
     Columns: line, text, head (first line of the wrapped command; the line itself otherwise).
     """
-    interrupted = body.filter(pl.col("text").str.contains(r"^\s*(?:\^C)+")).select("line")
-    body = body.select(
-        "line", text=pl.col("text").str.replace(r"^\s*(?:\^C)+", "").str.strip_chars()
-    )
+    text = body["text"]
+    interrupted = body.select("line").clear()
+    if text.str.contains("^C", literal=True).any():
+        interrupted = body.filter(text.str.contains(r"^\s*(?:\^C)+")).select("line")
+        text = text.str.replace(r"^\s*(?:\^C)+", "")
+    body = body.select("line", text=text.str.strip_chars())
+    if not body["text"].str.ends_with("\\").any():
+        return body.with_columns(head="line"), interrupted
     ends = pl.col("text").str.ends_with("\\")
     follows = ends.shift().fill_null(False) & (pl.col("line") == pl.col("line").shift() + 1)
     body = body.with_columns(chain=(~follows.fill_null(False)).cast(pl.Int64).cum_sum())
@@ -214,7 +261,7 @@ def _reports(parsed: ParsedReport, interrupted: pl.DataFrame, log: Log) -> pl.Da
         (to_int64("reply_status.s4") + to_int64("reply_status.s5") > 0, "error-replies"),
         (summed != to_int64("errors.errors"), "errors-do-not-add-up"),
         (pl.col("stop") >= pl.col("line") - 1, "interrupted"),
-        ((pl.col("last") == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
+        ((pl.col("last") == log.last_line) & pl.lit(log.unterminated), "unterminated"),
     )  # fmt: skip
     means = {
         "response_time_mean_s": reply_s,

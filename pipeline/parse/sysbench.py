@@ -48,20 +48,19 @@ Example:
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import polars as pl
 
 from pipeline.parse import texts
 from pipeline.parse.expressions import join_flags, to_float64, to_int64
-from pipeline.parse.line_templates import (
-    ParsedReport,
-    account_lines,
-    collect_warnings,
-    match_templates,
-)
+from pipeline.parse.held_lines import HeldLines
+from pipeline.parse.line_templates import ParsedReport, ReportReader, match_templates
 from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed, select_table_columns, to_parsed
+from pipeline.parse.pieces import Piece
+from pipeline.parse.reader import read_whole
 from pipeline.parse.sysbench_json import JsonObjects, json_objects
 from pipeline.parse.sysbench_templates import (
     INTERVAL_GROUPS,
@@ -83,36 +82,101 @@ MAX_TIME_S = 1e9
 
 def parse(log: Log, **_options: object) -> Parsed:
     """Parse the output of sysbench. It has no time of day, so ``date`` and ``tz`` are not used."""
-    body = log.body()
-    objects = json_objects(body)
-    of_json = [*objects.lines, *objects.brackets, *objects.rejects]
-    parsed = match_templates(body.filter(~pl.col("line").is_in(of_json)), TEMPLATES)
-    is_setup = pl.col("template").is_null() & (pl.col("rank").forward_fill() <= SETUP)
-    template = pl.when(is_setup).then(pl.lit("setup")).otherwise("template")
-    parsed = replace(parsed, classified=parsed.classified.with_columns(template=template))
-    reports = _reports(parsed, log)
-    intervals = _intervals(parsed, objects, log)
-    records, headers, rejects = account_lines(
-        log, "sysbench", parsed, reports, intervals=INTERVALS, has_other_records=bool(objects.lines)
-    )
-    frames = [reports.drop("report"), intervals]
-    return to_parsed(
-        log,
-        "sysbench",
-        {"client": pl.concat(frames, how="diagonal_relaxed").sort("line")},
-        records=pl.concat([records, pl.Series(objects.lines, dtype=pl.Int64)]),
-        headers=pl.concat([headers, pl.Series(objects.brackets, dtype=pl.Int64)]),
-        rejects=pl.concat([rejects, _rejects(objects.rejects)]),
-        snapshots=reports.height,
-        warnings=collect_warnings(
+    return read_whole(Reader(log.file), log)
+
+
+class Reader:
+    """Reads the output of sysbench piece by piece (:mod:`reader`): each run, from its banner on, as a whole.
+
+    A log of interval lines without a banner is read by lines.
+    """
+
+    START = re.compile(rb"^(?:sysbench [0-9]+\.[0-9]|\[ *[0-9]+s ?\] )", re.MULTILINE)
+    NEEDS_SURVEY = False
+
+    def __init__(self, file: str, **_options: object):
+        self._held = HeldLines()
+        self._reports = ReportReader(file, "sysbench", INTERVALS)
+        self._rank: int | None = None
+        """Of the last line of a report."""
+        self._checkpoints = 0
+        """Number of checkpoints below the last report."""
+
+    def survey(self, piece: Piece) -> None:
+        """Nothing."""
+
+    def read(self, piece: Piece) -> Parsed:
+        """The runs that end in a piece."""
+        log = self._held.joined(piece.log)
+        body = log.body()
+        objects = json_objects(body)
+        if objects.has_candidates:
+            of_json = [*objects.lines, *objects.brackets, *objects.rejects]
+            body = body.filter(~pl.col("line").is_in(of_json))
+        parsed = match_templates(body, TEMPLATES)
+        if not piece.is_last:
+            # an object may go on below, and decides whether others are read
+            first = None if objects.has_candidates else _last_start(parsed, log)
+            log, parsed = self._held.hold(log, first), parsed.above(first)
+            if objects.has_candidates:
+                objects = json_objects(body.clear())
+        is_setup = pl.col("template").is_null() & (
+            pl.col("rank").forward_fill().fill_null(pl.lit(self._rank, pl.Int64)) <= SETUP
+        )
+        template = pl.when(is_setup).then(pl.lit("setup")).otherwise("template")
+        parsed = replace(parsed, classified=parsed.classified.with_columns(template=template))
+        reports = _reports(parsed, self._checkpoints, log)
+        self._carry(parsed)
+        intervals = _intervals(parsed, objects, log)
+        records, headers, rejects = self._reports.account_lines(
+            parsed, reports, has_other_records=bool(objects.lines)
+        )
+        self._reports.note_warnings(
             log,
-            "sysbench",
             parsed,
             reports,
             is_message=pl.col("text").str.contains(WORTH_A_WARNING),
             is_start=pl.col("template").is_in(["running", "started"]),
-        ),
-    )
+        )
+        if piece.is_last:
+            self._reports.check()
+        frames = [reports.drop("report"), intervals]
+        return to_parsed(
+            log,
+            "sysbench",
+            {"client": pl.concat(frames, how="diagonal_relaxed").sort("line")},
+            records=pl.concat([records, pl.Series(objects.lines, dtype=pl.Int64)]),
+            headers=pl.concat([headers, pl.Series(objects.brackets, dtype=pl.Int64)]),
+            rejects=pl.concat([rejects, _rejects(objects.rejects)]),
+            snapshots=reports.height,
+        )
+
+    def _carry(self, parsed: ParsedReport) -> None:
+        """Keep what the lines of the next piece need."""
+        ranked = parsed.classified.filter(pl.col("rank").is_not_null())
+        checkpoints = parsed.lines("checkpoint")["line"]
+        if ranked.height:
+            self._rank = ranked["rank"][-1]
+            last = ranked.filter(~pl.col("is_duplicate"))["line"][-1]
+            self._checkpoints = int((checkpoints > last).sum())
+        else:
+            self._checkpoints += checkpoints.len()
+
+    def finish(self) -> tuple[list[str], list[str]]:
+        """Warnings about the log."""
+        return self._reports.warnings(), []
+
+
+def _last_start(parsed: ParsedReport, log: Log) -> int | None:
+    """First line of the last run, which may go on in the next piece: its banner, or of reports without one the first.
+
+    The number after the last line if there is no report.
+    """
+    ranked = parsed.classified.filter(pl.col("rank").is_not_null() & ~pl.col("is_duplicate"))
+    banners = ranked.filter(pl.col("template") == "banner")["line"]
+    if banners.len():
+        return int(banners[-1])
+    return int(ranked["line"][0]) if ranked.height else log.last_line + 1
 
 
 def _rejects(lines: list[int]) -> pl.DataFrame:
@@ -131,9 +195,9 @@ def _is_impossible(value: pl.Expr, limit: float) -> pl.Expr:
     return value.is_not_null() & ~value.is_between(0, limit)
 
 
-def _reports(parsed: ParsedReport, log: Log) -> pl.DataFrame:
-    """One row of ``client`` per report, and its number."""
-    base = _with_setup(parsed)
+def _reports(parsed: ParsedReport, checkpoints: int, log: Log) -> pl.DataFrame:
+    """One row of ``client`` per report, and its number; ``checkpoints``: those since the report before."""
+    base = _with_setup(parsed, checkpoints)
 
     def seconds(name: str, unit: str) -> pl.Expr:
         value = pl.col(f"{name}.value")
@@ -222,7 +286,7 @@ def _reports(parsed: ParsedReport, log: Log) -> pl.DataFrame:
         (~pl.col("has_events"), "no-events"),
         (impossible, "impossible-value"),
         (pl.col("differs"), "counts-do-not-add-up"),
-        ((pl.col("last") == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
+        ((pl.col("last") == log.last_line) & pl.lit(log.unterminated), "unterminated"),
     )
     printed = printed.with_columns(
         _possible(pl.col(*rates), MAX_PER_S),
@@ -250,13 +314,13 @@ def _binary_prefix(column: str) -> pl.Expr:
     return pl.col(column).replace_strict(sizes, default=None, return_dtype=pl.Int64)
 
 
-def _with_setup(parsed: ParsedReport) -> pl.DataFrame:
+def _with_setup(parsed: ParsedReport, before: int) -> pl.DataFrame:
     """The reports with version, threads and rate of their run.
 
     A run starts at its banner; reports of checkpoints and the last report share it.
     """
     checkpoints = parsed.lines("checkpoint").select(at="line").with_row_index("checkpoints", 1)
-    passed = pl.col("checkpoints").fill_null(0)
+    passed = pl.col("checkpoints").fill_null(0) + before
     run = pl.col("has_banner").cum_sum()
     return (
         parsed.reports([template.name for template in TEMPLATES])

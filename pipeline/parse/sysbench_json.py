@@ -43,6 +43,8 @@ class JsonObjects:
     lines: list[int]
     brackets: list[int]
     rejects: list[int]
+    has_candidates: bool
+    """Whether a line may belong to an object."""
 
 
 def json_objects(body: pl.DataFrame) -> JsonObjects:
@@ -73,7 +75,8 @@ def json_objects(body: pl.DataFrame) -> JsonObjects:
     rejects += [number for number, _ in pending]
     if not rows:  # brackets in another text
         lines, brackets, rejects = [], [], []
-    return JsonObjects(pl.DataFrame(rows, schema=COLUMNS), lines, brackets, rejects)
+    frame = pl.DataFrame(rows, schema=COLUMNS)
+    return JsonObjects(frame, lines, brackets, rejects, candidates.height > 0)
 
 
 def _interval(pending: list[tuple[int, str]]) -> dict | None:
