@@ -16,7 +16,13 @@ from pipeline.demands.load_curve import Batches, DemandCurve, constant, fit_curv
 from pipeline.measure.load import Load
 from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.model import texts
-from pipeline.model.host import Calibration, HostModel, HostResources
+from pipeline.model.host import (
+    Calibration,
+    HostModel,
+    HostResources,
+    OpenDemands,
+    respond_open,
+)
 from pipeline.model.observation import Deployment, Observation, arrival_scv, stack_demands
 from pipeline.model.stored import decode, encode, result_key, stored_or_computed
 
@@ -284,7 +290,7 @@ def fit_calibration(
     bounds
         Parameter → start, minimum, maximum.
     observations
-        Runs with measured response times.
+        Runs under open load with measured response times.
     weights
         Of the residuals, shape (runs,).
     **options
@@ -295,13 +301,16 @@ def fit_calibration(
         return replace(model.calibration, **dict(zip(bounds, map(float, parameters), strict=True)))
 
     models = [with_run_demands(run, model) for run in observations]
-    starts, low, high = zip(*bounds.values(), strict=True)
-    best = least_squares(
-        lambda parameters: weights * log_r_errors(calibration(parameters), models, observations),
-        starts,
-        bounds=(low, high),
-        **options,
+    demands = OpenDemands.stack(
+        [m.open_demands(run.load, m.resources) for m, run in zip(models, observations, strict=True)]
     )
+
+    def errors(parameters: Array) -> Array:
+        modelled_s = respond_open(demands, calibration(parameters)).response_time_s
+        return weights * log_errors(modelled_s, observations)
+
+    starts, low, high = zip(*bounds.values(), strict=True)
+    best = least_squares(errors, starts, bounds=(low, high), **options)
     return calibration(best.x)
 
 
@@ -319,11 +328,16 @@ def log_r_sensitivity(run: Observation, model: HostModel) -> float:
 def log_r_errors(
     calibration: Calibration, models: Sequence[HostModel], observations: Sequence[Observation]
 ) -> Array:
-    """log(R modelled / R measured) per run, each by its own model; an unbounded R counts as 1,000 s."""
+    """log(R modelled / R measured) per run, each by its own model."""
     modelled_s = [
         replace(model, calibration=calibration).predict(run.load).response_time_s[0]
         for model, run in zip(models, observations, strict=True)
     ]
+    return log_errors(modelled_s, observations)
+
+
+def log_errors(modelled_s: Array | Sequence[float], observations: Sequence[Observation]) -> Array:
+    """log(R modelled / R measured) per run; an unbounded R counts as 1,000 s."""
     return np.log(np.minimum(modelled_s, 1e3) / [run.response_time_s for run in observations])
 
 

@@ -19,8 +19,8 @@ one CPU is a budget, not a slower CPU: it refills while requests wait for the di
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +135,83 @@ class Calibration:
     """c_s² of the CPU times; exponential unless calibrated."""
     arrival_scv_gain: float = 0.0
     """Variability g that arrivals gain on their way to the CPU: c_a² becomes g + (1 − g) c_a²."""
+
+
+@dataclass(frozen=True)
+class OpenDemands:
+    """Demands and utilization of an open load before calibration; arrays of shape (1 + draws,)."""
+
+    rate: Array
+    busy: Array
+    """CPU use of this guest over what it can get."""
+    total_s: Array
+    """CPU time of a request, with the slowdown by the neighbours."""
+    pre_reply_s: Array | None
+    """The part of it before the reply; None where all of it delays the reply."""
+    service_s: Array
+    """Service time at the CPUs that this guest can get."""
+    disk_s: Array
+    layer_s: Array
+    arrival_scv: Array | float
+    traces: Array | tuple[Array | None, ...] | None
+    """The interarrival times of the arrival trace, where it is used; those of each run where runs are stacked."""
+    idle_utilization: Array | float
+    """Background of this guest over what it can get."""
+
+    @classmethod
+    def stack(cls, runs: Sequence[OpenDemands]) -> OpenDemands:
+        """Point estimates of several runs, whose models have the same switches, as arrays of shape (runs,)."""
+        arrays = {
+            field.name: np.array([np.ravel(getattr(run, field.name))[0] for run in runs])
+            for field in fields(cls)
+            if field.name != "traces" and getattr(runs[0], field.name) is not None
+        }
+        return cls(**{"pre_reply_s": None} | arrays, traces=tuple(run.traces for run in runs))
+
+
+def respond_open(demands: OpenDemands, calibration: Calibration) -> Prediction:
+    """X and R of an open load by its demands and the calibration."""
+    pre_reply = (
+        demands.total_s
+        if demands.pre_reply_s is None
+        else demands.pre_reply_s * calibration.pre_reply_factor
+    )
+    disk = demands.disk_s + demands.layer_s
+    gain = calibration.arrival_scv_gain
+    scv = gain + (1 - gain) * demands.arrival_scv
+    cpu_wait = _cpu_wait(demands, scv, calibration.service_scv)
+    # exponential service: the queue's counter also counts overlapping operations of one request
+    disk_wait = mean_wait_s(disk, demands.rate * disk, scv)
+    parts = {
+        CPU: pre_reply,
+        CPU_WAIT: cpu_wait,
+        LAYER: demands.layer_s,
+        DISK: demands.disk_s,
+        DISK_WAIT: disk_wait,
+    }
+    return Prediction(demands.rate, pre_reply + disk + cpu_wait + disk_wait, parts)
+
+
+def _cpu_wait(demands: OpenDemands, arrival_scv: Array | float, service_scv: float) -> Array:
+    traces, idle = demands.traces, demands.idle_utilization
+    if isinstance(traces, np.ndarray):
+        return _trace_wait(demands.service_s, traces, idle, service_scv)
+    wait_s = mean_wait_s(demands.service_s, demands.busy, arrival_scv, service_scv)
+    for i, trace in enumerate(traces or ()):
+        if trace is not None:
+            wait_s[i] = _trace_wait(demands.service_s[i : i + 1], trace, idle[i], service_scv)[0]
+    return wait_s
+
+
+def _trace_wait(service_s: Array, interarrival_s: Array, idle: float, service_scv: float) -> Array:
+    """Mean wait for the CPU over an arrival trace.
+
+    Background work slows the CPU, and an arriving request may find it in service: with Poisson arrivals the two terms
+    give the M/G/1 wait of the combined load.
+    """
+    slowed = service_s / max(1 - idle, 1e-9)
+    residual_wait = idle * slowed * (1 + service_scv) / 2
+    return residual_wait + [mean_wait(interarrival_s, mean, service_scv) for mean in slowed]
 
 
 @dataclass(frozen=True)
@@ -263,6 +340,10 @@ class HostModel:
         )
 
     def _open(self, load: Load, resources: HostResources) -> Prediction:
+        return respond_open(self.open_demands(load, resources), self.calibration)
+
+    def open_demands(self, load: Load, resources: HostResources) -> OpenDemands:
+        """Demands under an open load: all of its prediction that does not depend on the calibration."""
         rate = self._rate(load)
         demand = self._demand(rate, load, resources)
         busy = (rate * demand + resources.background_cpus) / resources.available_cpus
@@ -270,34 +351,24 @@ class HostModel:
         # a share of one CPU slows each request; more CPUs do not speed one up
         total = demand * resources.slowdown / min(resources.capacity_cpus, 1.0)
         service = demand / resources.available_cpus
-        pre_reply = self.pre_reply.at(requests, busy) * resources.slowdown / resources.cpu_speed
-        pre_reply = (
-            np.minimum(pre_reply, total) * self.calibration.pre_reply_factor
-            if self.split_reply_work
-            else total
+        pre_reply = None
+        if self.split_reply_work:
+            own_s = self.pre_reply.at(requests, busy) * resources.slowdown / resources.cpu_speed
+            pre_reply = np.minimum(own_s, total)
+        disk, layer = self._disk_times(requests, busy, resources)
+        has_trace = self.use_arrival_scv and self.use_arrival_trace
+        return OpenDemands(
+            rate=rate,
+            busy=busy,
+            total_s=total,
+            pre_reply_s=pre_reply,
+            service_s=service,
+            disk_s=disk,
+            layer_s=layer,
+            arrival_scv=self.arrival_scv(load) if self.use_arrival_scv else 1.0,
+            traces=load.interarrival_s if has_trace else None,
+            idle_utilization=resources.background_cpus / resources.available_cpus,
         )
-        device, layer = self._disk_times(requests, busy, resources)
-        disk = device + layer
-        load_scv = self.arrival_scv(load) if self.use_arrival_scv else 1.0
-        scv = self.calibration.arrival_scv_gain + (1 - self.calibration.arrival_scv_gain) * load_scv
-        interarrival_s = (
-            load.interarrival_s if self.use_arrival_scv and self.use_arrival_trace else None
-        )
-        cpu_wait = (
-            mean_wait_s(service, busy, scv, self.calibration.service_scv)
-            if interarrival_s is None
-            else self._trace_wait(interarrival_s, service, resources)
-        )
-        # exponential service: the queue's counter also counts overlapping operations of one request
-        disk_wait = mean_wait_s(disk, rate * disk, scv)
-        parts = {
-            CPU: pre_reply,
-            CPU_WAIT: cpu_wait,
-            LAYER: layer,
-            DISK: device,
-            DISK_WAIT: disk_wait,
-        }
-        return Prediction(rate, pre_reply + disk + cpu_wait + disk_wait, parts)
 
     def _disk_time(self, requests: Array, busy: Array, resources: HostResources) -> Array:
         """Demand at the guest's disk: the host's disk time, and the virtualization layer's CPU time."""
@@ -314,19 +385,6 @@ class HostModel:
             (vdisk - layer) / resources.disk_speed,
             layer * resources.slowdown / resources.cpu_speed,
         )
-
-    def _trace_wait(self, interarrival_s: Array, service: Array, resources: HostResources) -> Array:
-        """Mean wait for the CPU over an arrival trace.
-
-        Background work slows the CPU, and an arriving request may find it in service: with Poisson arrivals the two
-        terms give the M/G/1 wait of the combined load.
-        """
-        idle = resources.background_cpus / resources.available_cpus
-        slowed = service / max(1 - idle, 1e-9)
-        residual_wait = idle * slowed * (1 + self.calibration.service_scv) / 2
-        return residual_wait + [
-            mean_wait(interarrival_s, mean, self.calibration.service_scv) for mean in slowed
-        ]
 
     def wait_with_varying_neighbours(self, load: Load, neighbour_cpus: Array) -> float:
         """Mean wait for the CPU where the neighbours' CPU use varies over the run, seconds, by the point estimate.

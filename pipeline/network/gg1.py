@@ -288,9 +288,11 @@ def waiting_times(gaps_s: ArrayLike, services_s: ArrayLike) -> Array:
     """
     gaps, services = np.broadcast_arrays(np.asarray(gaps_s, float), np.asarray(services_s, float))
     steps = services[..., :-1] - gaps[..., 1:]
-    walk = np.zeros(gaps.shape)
+    walk = np.empty(gaps.shape)
+    walk[..., :1] = 0.0
     np.cumsum(steps, axis=-1, out=walk[..., 1:])
-    return walk - np.minimum.accumulate(np.minimum(walk, 0.0), axis=-1)
+    walk -= np.minimum.accumulate(walk, axis=-1)
+    return walk
 
 
 def mean_wait(gaps_s: ArrayLike, service_s: float | Array, service_scv: float) -> float:
@@ -319,6 +321,7 @@ def mean_wait(gaps_s: ArrayLike, service_s: float | Array, service_scv: float) -
     return float(waiting_times(gaps, service_s * unit_service_times(len(gaps), service_scv)).mean())
 
 
+@lru_cache(maxsize=8)
 def unit_service_times(customers: int, scv: float) -> Array:
     """Lognormal service times of mean 1 and this c², shape (REPLICATIONS, customers); the same on every call.
 
@@ -326,7 +329,9 @@ def unit_service_times(customers: int, scv: float) -> Array:
     """
     sigma_squared = np.log1p(scv)
     times = np.exp(np.sqrt(sigma_squared) * _normal_samples(customers) - sigma_squared / 2)
-    return times / times.mean()
+    times /= times.mean()
+    times.setflags(write=False)
+    return times
 
 
 @lru_cache(maxsize=32)
