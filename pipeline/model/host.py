@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from pipeline.demands.load_curve import DemandCurve
 from pipeline.equations import ratio, virtualization_share
 from pipeline.measure.load import Load
+from pipeline.model.closed_response import fixed_point, respond_closed
 from pipeline.model.prediction import (
     CPU,
     CPU_WAIT,
@@ -36,31 +37,10 @@ from pipeline.model.prediction import (
     LAYER,
     Prediction,
     mean_wait_s,
-    solve_closed_stations,
 )
 from pipeline.network.gg1 import mean_wait
 
 Array = NDArray[np.float64]
-
-MAX_ITERATIONS = 100
-RELATIVE_TOLERANCE = 1e-12
-"""Relative step below which a fixed point has converged."""
-
-
-def fixed_point(step: Callable[[Array], Array], start: Array) -> Array:
-    """Solve step(x) = x for x > 0 by repeated substitution.
-
-    The step of an entry that overshoots is halved from then on, so that a decreasing ``step`` converges, too.
-    """
-    x, damping, previous_gap = start, np.ones_like(start), np.zeros_like(start)
-    for _ in range(MAX_ITERATIONS):
-        gap = step(x) - x
-        if (np.abs(gap) <= RELATIVE_TOLERANCE * np.abs(x)).all():
-            break
-        overshoots = (gap * previous_gap < 0) & (np.abs(gap) > np.abs(previous_gap) / 4)
-        damping = np.where(overshoots, damping / 2, damping)
-        x, previous_gap = x + damping * gap, gap
-    return x
 
 
 @dataclass(frozen=True)
@@ -402,31 +382,4 @@ class HostModel:
         return mean_wait(interarrival_s, demand / residual_cpus, self.calibration.service_scv)
 
     def _closed(self, load: Load, resources: HostResources) -> Prediction:
-        cpus = resources.unthrottled_cpus if self.quota_as_budget else resources.residual_cpus
-        throttling, servers = 1 / min(cpus, 1.0), max(cpus, 1.0)
-
-        def solve(state: Array) -> tuple[Array, Array, dict[str, Array]]:
-            """X, the CPUs that requests use, and the parts of R, at this utilization and number of requests."""
-            busy, requests = state
-            demand = self.cpu.at(requests, busy) / resources.cpu_speed
-            disk = self.disk.at(requests, busy) / resources.disk_speed
-            # m CPUs as one m times as fast, the rest of the CPU time as a delay (Seidmann 1987)
-            stations = np.stack((demand * throttling / servers, disk), axis=-1)
-            delay = demand * throttling * (1 - 1 / servers)
-            solved, residence = solve_closed_stations(stations, load, delay)
-            throughput = np.minimum(solved.throughput_per_s, resources.residual_cpus / demand)
-            parts = {CPU: demand * throttling, DISK: disk, DISK_WAIT: residence[..., 1] - disk}
-            return throughput, throughput * demand, parts
-
-        def state_from(state: Array) -> Array:
-            throughput, used, _ = solve(state)
-            return np.stack((resources.utilization(used), throughput * load.duration_s))
-
-        start = np.stack(
-            (np.full_like(self.cpu.saturated_s, 0.9), np.full_like(self.cpu.saturated_s, 1e3))
-        )
-        throughput, _, parts = solve(fixed_point(state_from, start))
-        response = (load.population or 0) / throughput - load.think_time_s
-        # the rest: waiting for the CPU, and for its quota where that bounds X
-        parts[CPU_WAIT] = response - sum(parts.values())
-        return Prediction(throughput, response, parts)
+        return respond_closed(self, [load], [resources])[0]

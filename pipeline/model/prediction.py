@@ -98,15 +98,6 @@ def solve_closed(demands_s: Array, load: Load, delay_s: Array | float = 0.0) -> 
     delay_s
         Part of R that is spent at no queue, seconds.
     """
-    return solve_closed_stations(demands_s, load, delay_s)[0]
-
-
-def solve_closed_stations(
-    demands_s: Array, load: Load, delay_s: Array | float = 0.0
-) -> tuple[Prediction, Array]:
-    """:func:`solve_closed`, and the residence time at each station, seconds, shape of ``demands_s``."""
     population, think = load.population or 0, load.think_time_s
     swept = sweep_populations(demands_s, population, think + delay_s)
-    throughput = swept.throughput[..., -1]
-    prediction = Prediction(throughput, swept.response_times[..., -1] + delay_s)
-    return prediction, swept.queue_lengths[..., -1, :] / throughput[..., None]
+    return Prediction(swept.throughput[..., -1], swept.response_times[..., -1] + delay_s)

@@ -19,6 +19,7 @@ from scipy.optimize import brentq
 
 from pipeline.measure.load import Load
 from pipeline.model import texts
+from pipeline.model.closed_response import respond_closed
 from pipeline.model.colocation import HostModels, solve_cpu_sharing
 from pipeline.model.host import HostModel, HostResources
 from pipeline.model.prediction import Band, Prediction, band
@@ -78,6 +79,13 @@ class Scenario:
     def predict(self, load: Load) -> Prediction:
         """X and R of a load, by its arrival trace where it has one; R is infinite under saturation."""
         return self._model.predict(load, self.resources_at(load))
+
+    def predict_levels(self, levels: Array) -> list[Prediction]:
+        """X and R at several levels of the load."""
+        loads = [self.at_level(level) for level in levels]
+        if self.load.kind == "open":
+            return [self.predict(load) for load in loads]
+        return respond_closed(self._model, loads, [self.resources_at(load) for load in loads])
 
     def saturation_per_s(self) -> float:
         """Rate at which an open load saturates CPU or disk, by the point estimate."""
@@ -224,7 +232,7 @@ def sweep(
         grid = np.concatenate(([min_level], np.array(SATURATION_FRACTIONS) * saturation_level))
     levels = np.unique(np.concatenate((grid, extra_levels)))
     levels = levels[levels >= min_level]
-    predictions = [scenario.predict(scenario.at_level(level)) for level in levels]
+    predictions = scenario.predict_levels(levels)
     # the first level with an infinite lower limit ends the curve
     points = (
         int(np.isfinite([prediction.response_time.low for prediction in predictions]).sum()) + 1

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pipeline.network.arrays import Array
 from pipeline.network.lattice import Lattice
@@ -139,6 +139,54 @@ def sweep_populations(
         throughput[..., n] = n / (think + response[..., n])
         queues[..., n, :] = throughput[..., n, None] * residence
     return PopulationSweep(throughput, response, queues)
+
+
+def solve_populations(
+    demands_s: Array, populations: NDArray[np.int64], think_time_s: Array
+) -> tuple[Array, Array]:
+    """Solve many closed single-class networks, each row for its own population, by one recursion.
+
+    Parameters
+    ----------
+    demands_s : ndarray, shape (K, rows, draws)
+        Service demands, seconds per customer.
+    populations : ndarray, shape (rows,)
+        Customers, from 1 on.
+    think_time_s : ndarray, shape (rows, draws)
+        Seconds.
+
+    Returns
+    -------
+    throughput : ndarray, shape (rows, draws)
+        X, customers per second.
+    queue_lengths : ndarray, shape (K, rows, draws)
+        Mean number of customers at each station.
+
+    Raises
+    ------
+    ValueError
+        If a demand or a think time is negative or not finite.
+
+    Examples
+    --------
+    >>> throughput, _ = solve_populations(np.array([[[0.02]], [[0.005]]]), np.array([2]), np.zeros((1, 1)))
+    >>> throughput.round(3).tolist()
+    [[47.619]]
+    """
+    _check(demands_s, 0, think_time_s)
+    if think_time_s.size == 1 and len(demands_s) < MAX_SUMMED_IN_ORDER:
+        swept = _sweep_network(demands_s, int(populations[0]), think_time_s, think_time_s.shape)
+        return swept.throughput[..., -1], np.moveaxis(swept.queue_lengths[..., -1, :], -1, 0)
+    order = np.argsort(-populations, kind="stable")
+    demands, think = demands_s[:, order], think_time_s[order]
+    throughput, queues = np.zeros(think.shape), np.zeros(demands.shape)
+    for n in range(1, int(populations.max(initial=0)) + 1):
+        rows = slice(int(np.count_nonzero(populations >= n)))  # the others have all their customers
+        residence = demands[:, rows] * (1 + queues[:, rows])
+        throughput[rows] = n / (think[rows] + residence.sum(axis=0))
+        queues[:, rows] = throughput[rows] * residence
+    back = np.argsort(order)
+    return throughput[back], queues[:, back]
 
 
 def _sweep_network(
