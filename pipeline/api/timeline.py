@@ -12,6 +12,7 @@ from pipeline.errors import Error
 from pipeline.measure.clients import IS_REQUEST, client_rows
 from pipeline.measure.counters import Counter
 from pipeline.measure.disks import disk_location
+from pipeline.measure.group_sums import sum_by_group
 from pipeline.measure.processes import (
     THREAD_KEYS,
     qemu_rows,
@@ -109,12 +110,11 @@ def _means(frame: pl.DataFrame, step_s: float = STEP_S) -> pl.DataFrame:
         raise Error(api_texts.step_not_positive(step_s))
     half = pl.duration(microseconds=step_us // 2)
     keys = [name for name in frame.columns if name not in ("time", "value")]
-    return (
-        frame.group_by(*keys, time=pl.col("time").dt.truncate(f"{step_us}us") + half)
-        .agg(pl.col("value").mean())
-        .sort(*keys, "time")
-        .select("time", *keys, "value")
-    )
+    timed = frame.with_columns(pl.col("time").dt.truncate(f"{step_us}us") + half)
+    value = pl.col("value")
+    sums = sum_by_group(timed, [*keys, "time"], sum=value, count=value.is_not_null())
+    mean = pl.when(pl.col("count") > 0).then(pl.col("sum") / pl.col("count"))
+    return sums.select("time", *keys, value=mean).sort(*keys, "time")
 
 
 THREADS = pl.Schema(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.measure.disks import server_iotop_rows, task_bytes, with_interval_s
+from pipeline.measure.group_sums import sum_by_group
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import MissingData, bracketing_span, load_window
 from pipeline.raw import HOST
@@ -55,7 +56,7 @@ def df_writers(data: RunData, role: str) -> pl.DataFrame:
     )
     program = pl.col("command").str.extract(r"^(\S+)").str.extract(r"([^/]+)$")
     kernel_or_unnamed = pl.col("command").str.contains(r"^[\[{]")
-    frame = (
+    by_task = (
         bytes_of.join(commands, on="task", how="left", maintain_order="left")
         .with_columns(
             process=pl.when(kernel_or_unnamed).then("command").otherwise(program),
@@ -68,12 +69,15 @@ def df_writers(data: RunData, role: str) -> pl.DataFrame:
             .otherwise(BARE_NAME),
             is_collector=pl.col("is_collector") & pl.col("virtual_server").is_null(),
         )
-        .group_by("process", "virtual_server", "is_collector", maintain_order=True)
-        .agg(
-            tasks=pl.len().cast(pl.Int64),
-            written_bytes=pl.col("written_bytes").sum() * span.scale,
-            read_bytes=pl.col("read_bytes").sum() * span.scale,
-        )
+    )
+    frame = sum_by_group(
+        by_task,
+        ["process", "virtual_server", "is_collector"],
+        tasks=pl.lit(1),
+        written_bytes=pl.col("written_bytes"),
+        read_bytes=pl.col("read_bytes"),
+    ).with_columns(
+        pl.col("tasks").cast(pl.Int64), pl.col("written_bytes", "read_bytes") * span.scale
     )
     total = frame["written_bytes"].sum()
     share = pl.col("written_bytes") / total if total else pl.lit(None, pl.Float64)

@@ -7,6 +7,7 @@ only sign (bars have their numbers, lines their names or dashes).
 from __future__ import annotations
 
 import base64
+import os
 from typing import Any
 
 import altair as alt
@@ -92,6 +93,8 @@ def with_theme(chart: alt.TopLevelMixin) -> dict[str, Any]:
 MAX_ROWS = 5000
 """Rows that a chart may hold; more must be downsampled first (:func:`min_max_downsample`)."""
 
+ONLY_SVG = "QUEUEVISOR_ONLY_SVG"
+"""Environment variable of the kernels of a report, whose pages have charts as SVG only."""
 PNG_SCALE = 1.5
 """Pixels of the PNG per pixel of the chart."""
 
@@ -126,15 +129,14 @@ def mime_bundle(chart: alt.TopLevelMixin) -> tuple[dict[str, Any], dict[str, Any
 def mime_bundle_of_spec(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The MIME bundle of a specification and its metadata."""
     svg = vl_convert.vegalite_to_svg(_without_hover(spec))
-    png = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
     text = alt_text_of(spec)
-    data = {
-        "image/png": base64.b64encode(png).decode("ascii"),
-        "image/svg+xml": svg,
-        SPEC_MIME: spec,
-        "text/plain": text,
-    }
-    return data, {"image/png": {"alt": text}, "queuevisor": {"alt": text}}
+    data = {"image/svg+xml": svg, SPEC_MIME: spec, "text/plain": text}
+    metadata: dict[str, Any] = {"queuevisor": {"alt": text}}
+    if ONLY_SVG not in os.environ:
+        png = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
+        data["image/png"] = base64.b64encode(png).decode("ascii")
+        metadata["image/png"] = {"alt": text}
+    return data, metadata
 
 
 def _without_hover(node: Any) -> Any:

@@ -13,6 +13,7 @@ from pipeline.charts import theme
 from pipeline.charts.downsample import min_max_downsample
 from pipeline.charts.theme import CATEGORIES, GREY, INK, MAX_ROWS, SKY, WIDTH
 from pipeline.charts.titles import alt_text, chart_title, empty_chart
+from pipeline.measure.group_sums import sum_by_group
 from pipeline.units import format_number
 
 MAX_SERIES = 7
@@ -31,18 +32,18 @@ def top_n(frame: pl.DataFrame, value: str) -> pl.DataFrame:
 
     Only for values that may be added up at one time, such as CPU time of processes.
     """
+    numbers = pl.col(value).fill_nan(None)
+    mean = pl.when(pl.col("count") > 0).then(pl.col("sum") / pl.col("count")).otherwise(0.0)
     sizes = (
-        frame.group_by("series")
-        .agg(pl.col(value).fill_nan(None).mean().fill_null(0).alias("_size"))
+        sum_by_group(frame, ["series"], sum=numbers, count=numbers.is_not_null())
+        .with_columns(_size=mean)
         .sort(["_size", "series"], descending=[True, False])
     )
     if sizes.height <= MAX_SERIES:
         return frame
     is_chosen = pl.col("series").is_in(sizes["series"].head(MAX_SERIES - 1).to_list())
     rest = (
-        frame.filter(~is_chosen)
-        .group_by("time", maintain_order=True)
-        .agg(pl.col(value).fill_nan(None).sum())
+        sum_by_group(frame.filter(~is_chosen), ["time"], **{value: numbers})
         .with_columns(pl.lit(f"{OTHERS} ({sizes.height - MAX_SERIES + 1})").alias("series"))
         .select("time", "series", value)
     )

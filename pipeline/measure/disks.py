@@ -10,6 +10,7 @@ import polars as pl
 
 from pipeline.measure import texts
 from pipeline.measure.counters import WRAP_MS, BoundedValue, Counter, unwrapped
+from pipeline.measure.group_sums import sum_by_group
 from pipeline.measure.processes import matching_pids, qemu_rows, server_pattern, thread_ids
 from pipeline.measure.run_tables import RunTables, require_recorded
 from pipeline.measure.window import NS_PER_S, MissingData, SnapshotSpan
@@ -133,26 +134,26 @@ def task_bytes(rows: pl.DataFrame, span: SnapshotSpan) -> pl.DataFrame:
             pl.col(name).last() - pl.col(name).filter(start).last().fill_null(0.0)
             for name in ("read_bytes", "write_bytes")
         )
-        step = pl.col("resolution_bytes").max()
+        by_task = upto.group_by("task", maintain_order=True).agg(
+            read_bytes=read, written_bytes=written, uncertain_bytes=pl.col("resolution_bytes").max()
+        )
     else:
-        upto = rows.filter(
+        within = rows.filter(
             (pl.col("snapshot") > span.first)
             & (pl.col("snapshot") <= span.last)
             & pl.col("is_interval")
         ).with_columns(task)
-        read, written = (
-            (pl.col(name) * pl.col("interval_s")).sum()
-            for name in ("read_bytes_per_s", "write_bytes_per_s")
+        interval_s = pl.col("interval_s")
+        read_per_s, written_per_s = pl.col("read_bytes_per_s"), pl.col("write_bytes_per_s")
+        shown = (read_per_s > 0).cast(pl.Float64) + (written_per_s > 0).cast(pl.Float64)
+        by_task = sum_by_group(
+            within,
+            ["task"],
+            read_bytes=read_per_s * interval_s,
+            written_bytes=written_per_s * interval_s,
+            uncertain_bytes=0.5 * pl.col("resolution_bytes") * shown * interval_s,
         )
-        shown = (pl.col("read_bytes_per_s") > 0).cast(pl.Float64) + (
-            pl.col("write_bytes_per_s") > 0
-        ).cast(pl.Float64)
-        step = (0.5 * pl.col("resolution_bytes") * shown * pl.col("interval_s")).sum()
-    return (
-        upto.group_by("task", maintain_order=True)
-        .agg(read_bytes=read, written_bytes=written, uncertain_bytes=step)
-        .sort("task")
-    )
+    return by_task.sort("task")
 
 
 def total_bytes(tasks: pl.DataFrame, span: SnapshotSpan) -> BoundedValue:

@@ -26,6 +26,7 @@ from pipeline.measure.disks import (
     total_bytes,
     with_interval_s,
 )
+from pipeline.measure.group_sums import sum_by_group
 from pipeline.measure.processes import THREAD_KEYS
 from pipeline.measure.window import NS_PER_S, MissingData, SnapshotSpan, bracketing_span
 from pipeline.quality import texts
@@ -76,9 +77,7 @@ def bytes_transferred(
     if not with_clock_error:
         return transferred
     column = f"{direction}_bytes_per_s"
-    rates = (
-        within_span(tasks, span).group_by("snapshot", maintain_order=True).agg(pl.col(column).sum())
-    )
+    rates = sum_by_group(within_span(tasks, span), ["snapshot"], **{column: pl.col(column)})
     return transferred.widened(_clock_error(rates, totals, column))
 
 

@@ -23,6 +23,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
+from pipeline.charts.theme import ONLY_SVG
 from pipeline.errors import Error
 from pipeline.report import TIMEOUT_S
 from pipeline.report.parameters import check_parameters
@@ -94,6 +95,7 @@ class _Engine(NBClientEngine):
     ) -> NotebookNode:
         class Kernel(AsyncKernelManager):
             async def _async_launch_kernel(self, kernel_cmd: list[str], **more: Any) -> None:
+                more["env"] = {**more.get("env", os.environ), ONLY_SVG: "1"}
                 await super()._async_launch_kernel(kernel_cmd, **more)
                 execution.started(self.provisioner.pid)
 
