@@ -20,7 +20,8 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`timestamps`     local times to UTC
 :mod:`expressions`    Polars expressions of several parsers
 :mod:`top`            output of top: ``top_survey``, ``top_lines``, ``top_snapshots``, ``top_columns``, ``top_rows``,
-                      ``top_summary``, ``top_threads``, ``top_languages``
+                      ``top_summary``, ``top_threads``, ``top_languages``, ``top_sketch``, ``top_tokens``
+:mod:`ascii_fields`   fields at fixed columns of many lines
 :mod:`top_messages`   labels of the numbers above the table of top
 :mod:`foreign_tops`   other programs that look like top
 :mod:`iotop`          output of iotop: ``iotop_rows``, ``iotop_snapshots``

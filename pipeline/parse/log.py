@@ -174,6 +174,10 @@ class LogReader:
             log = replace(log, line_ends=ends)
         return replace(log, escaped=escaped)
 
+    def note_text(self) -> None:
+        """Keep that the log has text other than blanks."""
+        self._is_empty = self._is_blank = False
+
     def read_lines(
         self, lines: pl.DataFrame, last_line: int, *, has_marks: bool, unterminated: bool = False
     ) -> Log:

@@ -221,6 +221,7 @@ class Piece:
 
         Only for a text of ASCII without NUL, CR and blank text, which have warnings of their own.
         """
+        self.reader.note_text()
         log = self.reader.read_lines(
             lines, last_line, has_marks=has_marks, unterminated=unterminated
         )
@@ -400,13 +401,20 @@ def _is_tick(match: re.Match[bytes]) -> bool:
     return all(int(number) <= MAX_INT64 for number in match.groups()[:3])
 
 
+def _short(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in short parts, so that few lines are split."""
+    for part in parts:
+        for begin in range(0, len(part), SEARCH_BYTES):
+            yield part[begin : begin + SEARCH_BYTES]
+
+
 def _sample(parts: Iterator[bytes], lines: int) -> list[str]:
     """The first lines of a text, and as many from its middle on."""
     wanted = 2 * SAMPLE_LINES if lines <= 2 * SAMPLE_LINES else SAMPLE_LINES
     ranges = [(0, wanted)] if lines <= wanted else [(0, wanted), (lines // 2, lines // 2 + wanted)]
     sample: list[bytes] = []
     number, rest = 0, b""
-    for part in parts:
+    for part in _short(parts):
         rest += part
         end = rest.rfind(b"\n") + 1
         count = rest.count(b"\n")

@@ -60,6 +60,7 @@ from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
 from pipeline.parse.top_lines import classify, reject_unknown
 from pipeline.parse.top_rows import read_rows
+from pipeline.parse.top_sketch import Rows, Sketch
 from pipeline.parse.top_snapshots import SnapshotNumbers, TopProcesses, with_row_only_snapshots
 from pipeline.parse.top_summary import SUMMARY_KINDS, read_summary
 from pipeline.parse.top_survey import Survey
@@ -102,18 +103,18 @@ class Reader:
         self._pieces = 0
         self._held: list[Log] = []
         """Of a log that has to be read as one piece: those so far."""
-        self._lines: pl.DataFrame | None = None
-        """Of a log of one piece: its lines, from the survey."""
+        self._prepared: tuple[Sketch | None, pl.DataFrame] | None = None
+        """Of a log of one piece: its sketch and its lines, from the survey."""
         self._counts = dict.fromkeys(("rows", "summary", "body", "spliced", "clocks", "memory"), 0)
         self._time_warnings: list[str] | None = None
 
     def survey(self, piece: Piece) -> None:
         """Keep what reading needs to know of all pieces."""
-        lines = classify(piece.log)
+        sketch, log, lines = _classified(piece)
         is_single = piece.is_first and piece.is_last
-        self._survey.add(lines, piece.log, piece.first_line, is_single=is_single)
+        self._survey.add(lines, log, piece.first_line, is_single=is_single, sketch=sketch)
         if is_single:
-            self._lines = lines
+            self._prepared = sketch, lines
 
     def read(self, piece: Piece) -> Parsed:
         """The tables of a piece."""
@@ -121,52 +122,77 @@ class Reader:
             self._survey.check()
             self._threads = ThreadMode(first=self._survey.first_thread_mode)
         self._pieces += 1
-        log = piece.log
         is_single = piece.is_first and piece.is_last
         if self._survey.is_whole:
-            self._held.append(log)
+            self._held.append(piece.log)
             if not piece.is_last:
-                return _nothing(replace(log, lines=log.lines.clear()))
+                return _nothing(replace(piece.log, lines=piece.log.lines.clear()))
             lines = pl.concat([log.lines for log in self._held])
-            log = replace(log, lines=lines, ticks=pl.concat([log.ticks for log in self._held]))
-            is_single = True
-        return self._parsed(log, is_last=piece.is_last, is_single=is_single)
+            ticks = pl.concat([log.ticks for log in self._held])
+            log = replace(piece.log, lines=lines, ticks=ticks)
+            return self._parsed(None, log, classify(log), is_last=True, is_single=True)
+        if self._prepared is None:
+            sketch, log, lines = _classified(piece)
+        else:
+            sketch, lines = self._prepared
+            log = piece.log if sketch is None else sketch.log
+        return self._parsed(sketch, log, lines, is_last=piece.is_last, is_single=is_single)
 
-    def _parsed(self, log: Log, *, is_last: bool, is_single: bool = False) -> Parsed:
-        """The tables of the lines of ``log``; ``is_single``: of all lines."""
+    def _parsed(
+        self,
+        sketch: Sketch | None,
+        log: Log,
+        lines: pl.DataFrame,
+        *,
+        is_last: bool,
+        is_single: bool,
+    ) -> Parsed:
+        """The tables of the ``lines`` of ``log``, or of a sketch; ``is_single``: of all lines."""
         assert self._threads is not None
         names = self._survey.headers.names
-        lines = classify(log) if self._lines is None else self._lines
-        self._counts["body"] += lines.height
+        before = replace(self._numbers)
         numbered = self._numbers.read(lines, log, names, self._survey.facts)
+        rows = None
+        if sketch is not None:
+            is_repeated = not log.has_sentinels and sketch.repeats_pid(numbered.lines)
+            rows = None if is_repeated else sketch.read(numbered.lines, names)
+            if rows is None:
+                log = sketch.full_log()
+                self._numbers = before
+                numbered = self._numbers.read(classify(log), log, names, self._survey.facts)
         lines = numbered.lines
+        if rows is None:
+            table, rejects, more_lines = read_rows(lines, names, log)
+            rows = Rows(table, rejects, more_lines, table["line"], log)
+        self._counts["body"] += lines.height
         summary, summary_rejects = read_summary(lines, log)
-        rows, row_rejects, more_rows = read_rows(lines, names, log)
-        summary = self._with_times(with_row_only_snapshots(summary, rows), log, is_single)
+        table = rows.table
+        summary = self._with_times(with_row_only_snapshots(summary, table), log, is_single)
         if not log.has_sentinels:
-            summary = self._tops.mark_restarts(summary, rows, self._numbers.before.count - 1)
+            summary = self._tops.mark_restarts(summary, table, self._numbers.before.count - 1)
         summary = summary.with_columns(add_flag(pl.col("is_impossible"), "memory-exceeds-total"))
         summary = summary.with_columns(add_flag(pl.col("is_spliced"), "spliced"))
         is_ended = log.ended is not None
         if not is_last and self._survey.next_is_interval:
             is_ended = bool(self._survey.next_is_interval[self._pieces])
-        rows = with_threads(rows, summary, self._threads, self._version, is_ended=is_ended)
+        table = with_threads(table, summary, self._threads, self._version, is_ended=is_ended)
         stamps = summary.select("snapshot", *SENTINEL_COLUMNS)
-        rows = rows.join(stamps, on="snapshot", how="left", maintain_order="left")
+        table = table.join(stamps, on="snapshot", how="left", maintain_order="left")
         kept_summary = lines.filter(pl.col("what").is_in(SUMMARY_KINDS)).join(
             summary_rejects, on="line", how="anti", maintain_order="left"
         )
-        self._count(rows, summary)
+        self._count(table, summary)
         return to_parsed(
-            log,
+            rows.log,
             "top",
             {
-                "top_processes": select_table_columns(rows, "top_processes"),
+                "top_processes": select_table_columns(table, "top_processes"),
                 "top_summary": select_table_columns(summary, "top_summary"),
             },
-            records=pl.concat([rows["line"], more_rows, kept_summary["line"]]),
+            records=pl.concat([rows.records, rows.more_lines, kept_summary["line"]]),
+            more_records=rows.count,
             headers=lines.filter(pl.col("what") == "names")["line"],
-            rejects=pl.concat([reject_unknown(lines, log), summary_rejects, row_rejects]),
+            rejects=pl.concat([reject_unknown(lines, log), summary_rejects, rows.rejects]),
             snapshots=numbered.snapshots,
         )
 
@@ -206,6 +232,13 @@ class Reader:
         if times is None:
             times = self._survey.clocks.warnings(counts["summary"])
         return [*(f"{self._file}: {text}" for text in warnings), *times], []
+
+
+def _classified(piece: Piece) -> tuple[Sketch | None, Log, pl.DataFrame]:
+    """The sketch of a piece, if it has one, its log, and the lines of that log with their types."""
+    sketch = Sketch.of(piece)
+    log = piece.log if sketch is None else sketch.log
+    return sketch, log, classify(log)
 
 
 def _nothing(log: Log) -> Parsed:

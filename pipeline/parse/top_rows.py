@@ -78,13 +78,18 @@ def read_rows(
     is_duplicate = ~(pl.col("snapshot") * (1 << 32) + pl.col("pid")).is_first_distinct()
     reason = first_of((is_duplicate, pl.format(texts.DUPLICATE_PID, "pid")))
     table, duplicates = split_rejects(table, reason)
-    if "command" in table.columns:
-        commands = table.select("command").unique()  # few: each is searched once
-        spliced = commands.filter(pl.col("command").str.contains(SPLICED))["command"]
-        if spliced.len():
-            is_spliced = pl.col("command").is_in(spliced.implode())
-            table = table.with_columns(add_flag(is_spliced, "spliced"))
-    return table, pl.concat([*rejects, duplicates]), more
+    return flag_spliced(table), pl.concat([*rejects, duplicates]), more
+
+
+def flag_spliced(table: pl.DataFrame) -> pl.DataFrame:
+    """``table`` with a flag where a command contains another line of top's."""
+    if "command" not in table.columns:
+        return table
+    commands = table.select("command").unique()  # few: each is searched once
+    spliced = commands.filter(pl.col("command").str.contains(SPLICED))["command"]
+    if spliced.is_empty():
+        return table
+    return table.with_columns(add_flag(pl.col("command").is_in(spliced.implode()), "spliced"))
 
 
 def _join_windows(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:

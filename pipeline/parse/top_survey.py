@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from pipeline.parse import timestamps
 from pipeline.parse.foreign_tops import ForeignTops
 from pipeline.parse.log import Log
 from pipeline.parse.top_columns import Headers
+from pipeline.parse.top_lines import classify
+from pipeline.parse.top_sketch import Sketch
 from pipeline.parse.top_snapshots import SnapshotNumbers, SummaryFacts
 from pipeline.parse.top_summary import read_clocks, read_thread_mode
 from pipeline.parse.top_threads import is_leader_sum
@@ -39,7 +43,15 @@ class Survey:
         self._is_cut_within_snapshot = False
         self._is_repeated = False
 
-    def add(self, lines: pl.DataFrame, log: Log, first_line: int, *, is_single: bool) -> None:
+    def add(
+        self,
+        lines: pl.DataFrame,
+        log: Log,
+        first_line: int,
+        *,
+        is_single: bool,
+        sketch: Sketch | None,
+    ) -> None:
         """Look through the lines of the next piece.
 
         Parameters
@@ -51,6 +63,8 @@ class Survey:
             Number of the piece's first line.
         is_single : bool
             Whether the log has no other piece: its snapshots are numbered when it is read.
+        sketch : Sketch, optional
+            Of the piece, if ``log`` is the sketch's.
         """
         self._foreign.add(lines.filter(~pl.col("is_row")).select("line", "text"))
         self.headers.add(lines)
@@ -63,11 +77,18 @@ class Survey:
         if is_single:
             return
         if not log.has_sentinels or self.first_thread_mode is None:
-            self._number(lines, log, first_line)
+            self._number(lines, log, first_line, sketch)
 
-    def _number(self, lines: pl.DataFrame, log: Log, first_line: int) -> None:
+    def _number(
+        self, lines: pl.DataFrame, log: Log, first_line: int, sketch: Sketch | None
+    ) -> None:
         """Look at the snapshots of the next lines."""
+        before = replace(self._numbers)
         numbered = self._numbers.read(lines, log, self.headers.names, self.facts)
+        if sketch is not None and not log.has_sentinels and sketch.repeats_pid(numbered.lines):
+            self._numbers = before
+            lines = classify(sketch.full_log())
+            numbered = self._numbers.read(lines, log, self.headers.names, self.facts)
         if numbered.lines["what"].is_not_null().any():
             self._facts_used = self._facts_used or self.facts
         if not log.has_sentinels:
