@@ -29,6 +29,8 @@ class RunTables:
         self.run, self.processed = run, Path(processed)
         self._differences_ns: dict[str, int | None] = {}
         self._steps_ns: dict[tuple[str, str], int] = {}
+        self._sampled: dict[tuple[str, str], tuple[pl.DataFrame, pl.DataFrame]] = {}
+        """By table and role: the stored rows, and the same with ``client_ns``."""
 
     def table(self, name: str, role: str | None = None) -> pl.DataFrame:
         """A stored table, of one role or of all; no rows where the log is missing."""
@@ -59,11 +61,16 @@ class RunTables:
         if offset_ns is None:
             raise MissingData(texts.unknown_clock(role))
         rows = self.rows(table, role)
-        require_one_boot(rows, role)
-        difference_ns, step_ns = self._clock(table, role)
-        if not step_ns:
-            return on_client_clock(rows, offset_ns)
-        return by_monotonic_clock(rows, difference_ns - offset_ns)
+        stored, result = self._sampled.get((table, role), (None, rows))
+        if stored is not rows:  # else they are placed already
+            require_one_boot(rows, role)
+            difference_ns, step_ns = self._clock(table, role)
+            if step_ns:
+                result = by_monotonic_clock(rows, difference_ns - offset_ns)
+            else:
+                result = on_client_clock(rows, offset_ns)
+            self._sampled[table, role] = rows, result
+        return result
 
     def clock_flags(self, table: str, role: str) -> tuple[str, ...]:
         """A flag if the machine's clock was set while the log of a table was recorded."""
