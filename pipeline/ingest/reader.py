@@ -14,6 +14,7 @@ from pipeline.ingest import texts
 from pipeline.ingest.schema import LOGS_SCHEMA, MANIFEST_SCHEMA, IngestError, stored_schema
 from pipeline.ingest.stored import (
     MANIFESTS,
+    RESULTS,
     manifest_row,
     partition_path,
     stored_state,
@@ -198,7 +199,7 @@ def _states(
 
 
 def clear(processed: Path | str) -> None:
-    """Remove all stored tables."""
+    """Remove all stored tables, and the results that were computed from them."""
     processed = Path(processed)
-    for name in (MANIFESTS, STAGING, *tables.STORED):
+    for name in (MANIFESTS, RESULTS, STAGING, *tables.STORED):
         shutil.rmtree(processed / name, ignore_errors=True)

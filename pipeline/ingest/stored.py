@@ -22,6 +22,8 @@ MANIFEST_FORMAT = "queuevisor-ingested/2"
 OLD_FORMAT = "queuevisor-ingested/1"
 """Of manifests without hashes: their tables are written again."""
 MANIFESTS = ".manifest"
+RESULTS = ".results"
+"""Folder of what is computed from the tables and stored: observations and fits (``pipeline.model.stored``)."""
 MAX_MANIFESTS = 1024
 """Manifests that are kept in memory, some kB each."""
 

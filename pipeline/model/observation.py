@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.service_demand import RunDemands, estimate_demands
-from pipeline.ingest.stored import partition_path, read_manifest
+from pipeline.ingest.stored import RESULTS, partition_path, read_manifest
 from pipeline.measure.arrivals import count_dispersion, counts_per_second
 from pipeline.measure.clients import client_result, client_rows
 from pipeline.measure.cpu_limit import cpu_limit
@@ -25,7 +25,6 @@ from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.measure.window import MissingData
 from pipeline.model import texts
 from pipeline.model.stored import (
-    RESULTS,
     Busy,
     decode,
     digest_of,

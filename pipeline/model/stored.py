@@ -33,8 +33,6 @@ try:
 except ImportError:  # without locks two processes may compute the same
     fcntl = None  # type: ignore[assignment]
 
-RESULTS = ".results"
-"""Folder of the stored results below that of the tables."""
 FORMAT = "queuevisor-result/1"
 CODE = ("equations.py", "network", "measure", "ledger", "demands", "model")
 """Packages and modules of ``pipeline`` that decide a result, besides those that decide the tables."""

@@ -70,8 +70,9 @@ def test_ensure_ingested_fails_where_no_run_could_be_ingested(raw, processed):
     ]
     with pytest.raises(ingest.IngestError, match="cannot be ingested: not a safe name"):
         ingest.ensure_ingested([bad], processed)
+    (processed / ".results" / "study=pair").mkdir(parents=True)
     ingest.clear(processed)
-    assert ingest.list_ingested(processed) == []
+    assert ingest.list_ingested(processed) == [] and not (processed / ".results").exists()
     (processed / "client").write_text("in the way")
     with pytest.raises(ingest.IngestError, match="cannot be ingested"):
         ingest.ensure_ingested([other], processed)
