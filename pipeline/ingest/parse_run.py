@@ -146,8 +146,7 @@ def _add_rows(
         if frame.height:
             if not keeps_values:
                 frame = without_values(frame, parsed.kind)
-            frame = frame.with_columns(role=pl.lit(role))
-            files.add(name, frame, is_part=lines > MAX_VIEWED_LINES)
+            files.add(name, frame, role, is_part=lines > MAX_VIEWED_LINES)
 
 
 def _add_failure(parsed_run: ParsedRun, name: str, error: parse.ParseError) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,9 @@ class TableFiles:
         self._writers: dict[str, TableWriter] = {}
         self._open: dict[str, TableWriter] = {}
 
-    def add(self, table: str, frame: pl.DataFrame, *, is_part: bool = False) -> None:
+    def add(
+        self, table: str, frame: pl.DataFrame, role: str | None = None, *, is_part: bool = False
+    ) -> None:
         """Add rows to a table, in the order in which they are stored.
 
         Parameters
@@ -50,7 +53,8 @@ class TableFiles:
         table : str
             One of ``pipeline.tables.STORED``.
         frame : polars.DataFrame
-            With ``role``.
+        role : str, optional
+            Of all rows; without it, ``frame`` has ``role``.
         is_part : bool
             Whether they are of a part of a long log.
 
@@ -59,7 +63,10 @@ class TableFiles:
         OSError
             If the file of a long table cannot be written.
         """
-        frame = frame.select(stored_schema(table).names())
+        if role is not None:
+            roles = pl.Series("role", [role], dtype=pl.String).new_from_index(0, frame.height)
+            frame = frame.clone().insert_column(0, roles)
+        frame = frame[_columns(table)]
         if is_part and frame.height < MIN_DENSE_ROWS:
             frame = frame.with_columns(pl.col(pl.String) + "")  # a copy
         if table in self._writers:
@@ -131,6 +138,11 @@ class TableFiles:
         for writer in self._open.values():
             writer.abort()
         self._open.clear()
+
+
+@cache
+def _columns(table: str) -> list[str]:
+    return stored_schema(table).names()
 
 
 def _file(table: str) -> str:

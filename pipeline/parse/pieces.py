@@ -419,9 +419,9 @@ def _sample(parts: Iterator[bytes], lines: int) -> list[str]:
         end = rest.rfind(b"\n") + 1
         count = rest.count(b"\n")
         if any(number < stop and number + count > first for first, stop in ranges):
-            for index, line in enumerate(rest[:end].split(b"\n")[:-1], number):
-                if any(first <= index < stop for first, stop in ranges):
-                    sample.append(line)
+            split = rest[:end].split(b"\n")[:-1]
+            for first, stop in ranges:
+                sample += split[max(0, first - number) : max(0, stop - number)]
         number += count
         rest = rest[end:]
         if number >= ranges[-1][1] or len(rest) > limits.MAX_LINE_BYTES:

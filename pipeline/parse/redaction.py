@@ -37,12 +37,18 @@ def without_values(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
     """
     if kind == "access":
         columns = frame.select(TEXT_COLUMNS).iter_columns()
-        return frame.with_columns(_replace_each(column, redact.query_shape) for column in columns)
+        return frame.with_columns(map(_without_queries, columns))
     if kind == "general" and "target" in frame.columns:
         return frame.with_columns(target=_statement_shapes(frame))
     if kind == "general" and "text" in frame.columns:
         return frame.with_columns(_replace_each(frame["text"], _line_shape))
     return frame
+
+
+def _without_queries(column: pl.Series) -> pl.Series:
+    """Texts with a query, which are those with a ``?``, without its values."""
+    queries = column.filter(column.str.contains("?", literal=True)).unique()
+    return column if queries.is_empty() else _replace_each(column, redact.query_shape, queries)
 
 
 def _line_shape(line: str) -> str:
