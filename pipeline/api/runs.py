@@ -62,15 +62,17 @@ and ``level`` (requests per second or threads) are null where there is not exact
 is fitted to it; ``problems``: of its files; ``warnings``: of its ingest, null where it is not ingested."""
 
 
-def runs_of_study(study: Study, processed: Path | None = None) -> pl.DataFrame:
-    """The recorded runs of a study, ingested or not. Schema: ``STUDY_RUNS``."""
+def runs_of_study(
+    study: Study, processed: Path | None = None, runs: Iterable[Run] | None = None
+) -> pl.DataFrame:
+    """The recorded runs of a study, ingested or not; with ``runs`` only these. Schema: ``STUDY_RUNS``."""
     warnings: dict[tuple[str, str], int] = {}
     if processed is not None:
         manifest = ingest.manifest(processed, study.name)
         columns = manifest.select("server", "run", pl.col("warnings").list.len())
         warnings = {(server, run): count for server, run, count in columns.iter_rows()}
     rows = []
-    for run in study.runs():
+    for run in study.runs() if runs is None else runs:
         loads = {
             name: server.workload
             for name, server in sorted(run.virtual_servers.items())
@@ -144,10 +146,14 @@ def response_times(study: Study, processed: Path) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def list_runs(raw: Path | str) -> pl.DataFrame:
-    """One row per run below ``raw``: id, load, duration, number of problems of its files. Schema: ``RUNS``."""
+def list_runs(raw: Path | str, runs: Iterable[Run] | None = None) -> pl.DataFrame:
+    """One row per run below ``raw``: id, load, duration, number of problems of its files. Schema: ``RUNS``.
+
+    With ``runs`` only these, which are not read again.
+    """
+    by_study = _by_study(select_runs(raw) if runs is None else runs)
     frames = [
-        runs_of_study(study).select(
+        runs_of_study(study, runs=by_study.get(study.name, ())).select(
             run=pl.concat_str(pl.lit(study.name), "server", "run", separator="/"),
             purpose=pl.col("purpose").fill_null(""),
             held_out=pl.when("held_out").then(pl.lit("yes")).otherwise(pl.lit("")),
@@ -174,23 +180,31 @@ def _level(work: Workload) -> float | None:
     return work.rate_per_s if work.kind == "open" else work.population
 
 
-def find_problems(raw: Path | str, ids: Iterable[str] = ()) -> list[str]:
+def _by_study(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    studies: dict[str, list[Run]] = {}
+    for run in runs:
+        studies.setdefault(run.study, []).append(run)
+    return studies
+
+
+def find_problems(
+    raw: Path | str, ids: Iterable[str] = (), runs: Iterable[Run] | None = None
+) -> list[str]:
     """Problems of the studies and runs below ``raw``: one sentence per problem, with its file.
 
-    ``ids`` as in ``select_runs``; with them only those runs and their studies.
+    ``ids`` as in ``select_runs``; with them only those runs and their studies. ``runs`` are these runs, where they
+    have been read.
     """
     selectors = tuple(ids)
-    selected = {run.id for run in select_runs(raw, selectors)}
-    names = {run_id.split("/")[0] for run_id in selected}
+    selected = _by_study(select_runs(raw, selectors) if runs is None else runs)
     sentences = [] if selectors else [f"{raw}: {sentence}" for sentence in check_study_names(raw)]
     sentences += find_unreadable_folders(raw, selectors)
     for study in find_studies(raw):
-        if selectors and study.name not in names:
+        if selectors and study.name not in selected:
             continue
         sentences += [f"{study.path}/{sentence}" for sentence in study.problems()]
-        for run in study.runs():
-            if run.id in selected:
-                sentences += [f"{run.path}/{sentence}" for sentence in run.problems()]
+        for run in selected.get(study.name, ()):
+            sentences += [f"{run.path}/{sentence}" for sentence in run.problems()]
     return sentences
 
 

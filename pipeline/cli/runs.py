@@ -70,7 +70,6 @@ def list_runs(
 
     Example: queuevisor runs 'kvm-case-study/first/db-*'
     """
-    import polars as pl
 
     from pipeline.cli.tabulate import show
 
@@ -93,12 +92,11 @@ def list_runs(
         if has_unreadable:
             raise typer.Exit(1)
         return
-    frame = api.list_runs(settings.raw)
-    show(frame.filter(pl.col("run").is_in([each.id for each in runs])))
+    show(api.list_runs(settings.raw, runs))
     for each in runs:
         if each.is_imported:
             print_line(f"{each.id}: {imported(each)}")
-    problems = api.find_problems(settings.raw, run or ())
+    problems = api.find_problems(settings.raw, run or (), runs)
     for problem in problems:
         print_error(problem)
     if problems:
