@@ -151,7 +151,9 @@ class Reader:
         assert self._threads is not None
         names = self._survey.headers.names
         before = replace(self._numbers)
-        numbered = self._numbers.read(lines, log, names, self._survey.facts)
+        numbered = self._numbers.read(
+            lines, log, names, self._survey.facts, may_repeat=sketch is None
+        )
         rows = None
         if sketch is not None:
             is_repeated = not log.has_sentinels and sketch.repeats_pid(numbered.lines)

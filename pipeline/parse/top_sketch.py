@@ -24,7 +24,9 @@ MIN_BYTES = 1 << 13
 """Of a piece; a shorter one is faster without."""
 MAX_OTHER_SHARE = 0.2
 """Of the rows, that are not in the usual form."""
+MAX_PID = (1 << 36) - 1
 _NEWLINE = 10
+_MARGIN = b"\n" * 256
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,9 @@ class Rows:
 class Sketch:
     """The lines of a piece.
 
-    ``starts`` and ``ends``: places of each line in ``text``. ``rows``: numbers (from 0) of the lines that surely are
-    rows. ``log`` has the other lines, and the first one of each run of rows, whose lines are ``run_lines``.
+    ``starts`` and ``ends``: places of each line in ``text``, which has a margin around that of the piece.
+    ``rows``: numbers (from 0) of the lines that surely are rows. ``log`` has the other lines, and the first one of
+    each run of rows.
     """
 
     text: bytes
@@ -69,20 +72,20 @@ class Sketch:
             return None
         if not text.isascii() or any(byte in text for byte in (b"\0", b"\r", b"\x1b")):
             return None
+        unterminated = not text.endswith(b"\n")
+        count = text.count(b"\n") + unterminated
+        # so that each line has bytes in front of it and behind it
+        text = b"".join((_MARGIN, text, _MARGIN))
         data = np.frombuffer(text, dtype=np.uint8)
-        ends = np.flatnonzero(data == _NEWLINE)
-        unterminated = data[-1] != _NEWLINE
-        if unterminated:
-            ends = np.append(ends, data.size)
+        ends = np.flatnonzero(data == _NEWLINE)[len(_MARGIN) :][:count]
         starts = np.empty_like(ends)
-        starts[0] = 0
+        starts[0] = len(_MARGIN)
         starts[1:] = ends[:-1] + 1
         packed = _first_packed(data, starts)
         is_row = ascii_fields.begin_with_number(packed)
         first, second = packed & np.uint64(0xFF), (packed >> np.uint64(8)) & np.uint64(0xFF)
         # may be column names after the number of a window
         is_row &= (first < ord("1")) | (first > ord("4")) | (second != ascii_fields.BLANK)
-        is_row &= starts + 8 <= data.size
         is_row[-1] &= not unterminated
         rows = np.flatnonzero(is_row)
         is_run_start = np.ones(rows.size, dtype=bool)
@@ -96,13 +99,13 @@ class Sketch:
             lines,
             piece.first_line + starts.size - 1,
             has_marks=has_marks,
-            unterminated=bool(unterminated),
+            unterminated=unterminated,
         )
         return cls(text, data, piece.first_line, starts, ends, rows, is_run_start, log)
 
     def full_log(self) -> Log:
         """All lines."""
-        body = self.text if self.log.unterminated else self.text[:-1]
+        body = self.text[len(_MARGIN) : self.ends[-1]]
         texts = pl.Series("text", [body.decode("ascii")]).str.split("\n").explode()
         numbers = pl.int_range(self.first_line, self.log.last_line + 1, eager=True)
         lines = pl.DataFrame({"line": numbers.cast(pl.Int64), "text": texts})
@@ -116,13 +119,21 @@ class Sketch:
 
     def repeats_pid(self, lines: pl.DataFrame) -> bool:
         """Whether a process id stands twice in a section; ``lines`` of ``log`` have ``section``."""
-        run_lines = self._run_lines()
-        sections = lines.filter(pl.col("line").is_in(run_lines.implode()))["section"].to_numpy()
-        if not sections.size:
-            return False
+        is_run = pl.col("line").is_in(self._run_lines().implode())
+        lines = lines.filter(pl.col("what") == "row")
+        others = lines.filter(~is_run).select(
+            "section", pid=pl.col("text").str.extract(r"^\s*([0-9]+)\s")
+        )
+        others = others.drop_nulls().with_columns(pl.col("pid").cast(pl.Int64, strict=False))
+        if others.filter(pl.col("pid").is_null() | (pl.col("pid") > MAX_PID)).height:
+            return True
         run = np.cumsum(self.is_run_start) - 1
+        sections = lines.filter(is_run)["section"].to_numpy()[run]
         pids = ascii_fields.first_numbers(_first_packed(self.data, self.starts[self.rows]))
-        return _has_repeated((sections - sections[0])[run], pids)
+        if others.height:
+            sections = np.concatenate((sections, others["section"].to_numpy()))
+            pids = np.concatenate((pids, others["pid"].to_numpy()))
+        return _has_repeated(sections, pids)
 
     def _run_lines(self) -> pl.Series:
         """Numbers of the first lines of runs."""
@@ -207,21 +218,22 @@ class Sketch:
         count, records = table.height, careful["line"]
         if careful.height:
             table = pl.concat([table, careful], how="diagonal").sort("line")
-        snapshots = table["snapshot"].to_numpy()
-        if _has_repeated(snapshots - snapshots.min(), table["pid"].to_numpy()):
+        if _has_repeated(table["snapshot"].to_numpy(), table["pid"].to_numpy()):
             return None
         return Rows(table, rejects, more_lines, records, log, count)
 
 
 def _first_packed(data: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """The first eight bytes of each line as a number; of lines at the end of the text, other ones."""
+    """The first eight bytes of each line as a number."""
     windows = np.lib.stride_tricks.sliding_window_view(data, 8)
-    return windows[np.minimum(starts, data.size - 8)].view("<u8")[:, 0]
+    return windows[starts].view("<u8")[:, 0]
 
 
 def _has_repeated(groups: np.ndarray, numbers: np.ndarray) -> bool:
-    """Whether a number below 2**36 stands twice in a group."""
-    keys = np.sort((groups.astype(np.int64) << 36) + numbers)
+    """Whether a number of up to ``MAX_PID`` stands twice in a group."""
+    if not groups.size:
+        return False
+    keys = np.sort(((groups - groups.min()).astype(np.int64) << 36) + numbers)
     return bool((keys[1:] == keys[:-1]).any())
 
 

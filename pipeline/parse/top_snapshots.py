@@ -54,13 +54,21 @@ class SnapshotNumbers:
     """Type of the last line that has one."""
 
     def read(
-        self, lines: pl.DataFrame, log: Log, names: dict[str, ColumnHeader], facts: SummaryFacts
+        self,
+        lines: pl.DataFrame,
+        log: Log,
+        names: dict[str, ColumnHeader],
+        facts: SummaryFacts,
+        *,
+        may_repeat: bool = True,
     ) -> NumberedLines:
         """The next piece's lines (``top_lines.classify``), with the types that follow from their names.
 
         A snapshot starts with the line of the clock. Without it, a snapshot starts where summary lines follow the
         table, or where column names do, and where all processes come again; its time is unknown. ``section`` is the
         snapshot without the last rule: column names hold in their section.
+
+        ``may_repeat``: whether processes may come again; of a sketch, it is not known.
         """
         lines = without_bad_headers(lines, names)
         lines = with_rows_of_other_headers(lines, names, self.title)
@@ -72,7 +80,7 @@ class SnapshotNumbers:
         before = self.before
         numbered, self.before = with_snapshot_after(before, log, lines, recognized, starts)
         numbered = numbered.with_columns(section="snapshot")
-        more = starts.clear() if log.has_sentinels else _repetitions(numbered)
+        more = _repetitions(numbered) if may_repeat and not log.has_sentinels else starts.clear()
         if more.len():
             every = pl.concat([starts, more]).sort()
             sections = numbered.select("line", "section")

@@ -84,7 +84,9 @@ class Survey:
     ) -> None:
         """Look at the snapshots of the next lines."""
         before = replace(self._numbers)
-        numbered = self._numbers.read(lines, log, self.headers.names, self.facts)
+        numbered = self._numbers.read(
+            lines, log, self.headers.names, self.facts, may_repeat=sketch is None
+        )
         if sketch is not None and not log.has_sentinels and sketch.repeats_pid(numbered.lines):
             self._numbers = before
             lines = classify(sketch.full_log())

@@ -122,6 +122,7 @@ def read(
         places = np.clip(starts[part] - PAD, 0, data.size - width)
         _read_block(windows[places], layout, values, is_read[part])
     columns = {name: np.concatenate(parts) for name, parts in values.items()}
+    _read_sizes_with_letters(columns, is_read)
     series = _series(columns, is_read)
     series["command"] = _views(data, text, starts + layout.command, ends, is_read)
     return series, is_read
@@ -178,32 +179,37 @@ def _read_block(
             is_form = ((lower >= 0x61) & (lower <= 0x7A)) | (value == 0x3F)
             is_read &= is_form & (fields.blanks_of(packed) == np.uint64(0x0001010101010101))
         elif field.name in SIZES:
-            value = _sizes(packed, is_read)
+            value, is_form = fields.read_unsigned(packed)
+            value *= 1024
+            value[~is_form] = -1
+            values.setdefault(f"{column} text", []).append(packed)
         values.setdefault(column, []).append(value)
     gap = block[:, layout.fields[-1].end + PAD : layout.command + PAD]
     first = block[:, layout.command + PAD]
     is_read &= (gap == fields.BLANK).all(axis=1) & (first > fields.BLANK) & (first < 0x7F)
 
 
-def _sizes(packed: np.ndarray, is_read: np.ndarray) -> np.ndarray:
-    """Bytes; change ``is_read``."""
-    value, is_form = fields.read_unsigned(packed)
-    value *= 1024
-    rows = np.flatnonzero(~is_form & is_read)
-    if rows.size:
-        distinct, places, is_right = fields.factorized(packed[rows])
-        texts = pl.Series("text", fields.texts_of(distinct), dtype=pl.String)
-        sizes = texts.to_frame().select(
-            pl.when(pl.col("text").str.contains(_SIZE)).then(
-                units.parse_memory_bytes(pl.col("text"))
-            )
-        )
-        sizes = sizes.to_series()
-        is_size = sizes.is_not_null().to_numpy()[places] & is_right
-        value[rows] = sizes.fill_null(0).to_numpy()[places]
-        is_form[rows] = is_size
-    is_read &= is_form
-    return value
+def _read_sizes_with_letters(columns: dict[str, np.ndarray], is_read: np.ndarray) -> None:
+    """Put sizes with a letter into the columns where -1 is; change ``is_read``."""
+    names = [name for name in columns if f"{name} text" in columns]
+    keys = {name: columns.pop(f"{name} text") for name in names}
+    rows = {name: np.flatnonzero((columns[name] < 0) & is_read) for name in names}
+    if not any(of_column.size for of_column in rows.values()):
+        return
+    distinct, places, is_right = fields.factorized(
+        np.concatenate([keys[name][rows[name]] for name in names])
+    )
+    texts = pl.Series("text", fields.texts_of(distinct), dtype=pl.String).to_frame()
+    size = units.parse_memory_bytes(pl.col("text"))
+    sizes = texts.select(pl.when(pl.col("text").str.contains(_SIZE)).then(size)).to_series()
+    values = sizes.fill_null(-1).to_numpy()[places]
+    values[~is_right] = -1
+    begin = 0
+    for name in names:
+        end = begin + rows[name].size
+        columns[name][rows[name]] = values[begin:end]
+        is_read &= columns[name] >= 0
+        begin = end
 
 
 def _series(columns: dict[str, np.ndarray], is_read: np.ndarray) -> dict[str, pl.Series]:
