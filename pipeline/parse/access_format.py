@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import polars as pl
+
 from pipeline.errors import Error
 from pipeline.parse import access_directives as directives
 from pipeline.parse import texts
@@ -303,3 +305,25 @@ def _value_pattern(
     if field == directives.USER and ending[0] == " " and len(ending) > 1:
         return r"(?:[^\s\"\[\\]|\\.)+(?: (?:[^\s\"\[\\]|\\.)+)*"
     return r"[^\s]+" if ending[0] == " " else f"[^{_escape(ending[0])}]*"
+
+
+def joined_time(groups: frozenset[str]) -> pl.Expr:
+    """The parts of a time (``access_directives.TIME_PARTS``) as one text: seconds since 1970, or ISO 8601."""
+
+    def after(mark: str, name: str) -> list[pl.Expr]:
+        return [pl.lit(mark), pl.col(name)] if name in groups else []
+
+    if "epoch" in groups:
+        return pl.concat_str(pl.col("epoch"), *after(".", "fraction"))
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    numbers = {name: f"{number:02}" for number, name in enumerate(months, 1)}
+    month = pl.col("month") if "month" in groups else None
+    if "month_name" in groups:
+        month = pl.col("month_name").replace_strict(numbers, default=None, return_dtype=pl.String)
+    if month is None or not {"year", "day", "hour", "minute", "second"} <= groups:
+        return pl.lit(None, pl.String)
+    day = pl.col("day").str.strip_chars().str.zfill(2)
+    return pl.concat_str(
+        "year", pl.lit("-"), month, pl.lit("-"), day, pl.lit("T"), "hour", pl.lit(":"), "minute",
+        pl.lit(":"), "second", *after(".", "fraction"), *after("", "offset"),
+    )  # fmt: skip

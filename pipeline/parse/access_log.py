@@ -44,6 +44,7 @@ Example:
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 
@@ -59,7 +60,7 @@ from pipeline.parse.access_fields import (
     to_duration_s,
     to_time,
 )
-from pipeline.parse.access_format import Format, FormatError, compile_format
+from pipeline.parse.access_format import Format, FormatError, compile_format, joined_time
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, join_flags, to_int64
 from pipeline.parse.log import Log
@@ -71,6 +72,8 @@ from pipeline.parse.reader import read_whole
 _REQUEST = (
     r"^(?P<command>[A-Z][A-Z_-]*) (?P<target>.*?)(?: (?P<protocol>[A-Z]+/[0-9]+(?:\.[0-9]+)?))?$"
 )
+MIN_LINES_BY_WORDS = 1000
+"""Lines from which on it is faster to read the usual request without groups."""
 _PROTOCOL = r"\bHTTP/[0-9]"
 _TEXT_FIELDS = ("client", "user", "referer", "user_agent")
 _FIELDS = (
@@ -241,9 +244,11 @@ class _PlainLog:
         return access_plain.match_lines(body)
 
     def observe(self, frame: pl.DataFrame) -> None:
+        """Take account of some of the lines."""
         self._form.observe(frame)
 
     def is_open(self, frame: pl.DataFrame) -> bool:
+        """Whether lines that follow the observed ones can change what those of ``frame`` mean."""
         return self._form.is_open(frame)
 
     def last_try(self, log: Log, frame: pl.DataFrame) -> tuple[Log, pl.DataFrame]:
@@ -292,7 +297,7 @@ class _GivenLog:
         """``frame`` with the fields that are made of others."""
         groups = self._format.groups
         duration_field = next((name for name in directives.DURATIONS if name in groups), None)
-        computed = {"time_text": _joined_time(groups)}
+        computed = {"time_text": joined_time(groups)}
         if "response_bytes" not in groups:
             sizes = (directives.BODY_BYTES, directives.SENT_BYTES)
             computed["response_bytes"] = pl.coalesce(
@@ -334,28 +339,6 @@ def _match_format(body: pl.DataFrame, form: Format) -> pl.DataFrame:
     return frame.with_columns(reason=first_of(*cases))
 
 
-def _joined_time(groups: frozenset[str]) -> pl.Expr:
-    """The parts of a time (``access_directives.TIME_PARTS``) as one text: seconds since 1970, or ISO 8601."""
-
-    def after(mark: str, name: str) -> list[pl.Expr]:
-        return [pl.lit(mark), pl.col(name)] if name in groups else []
-
-    if "epoch" in groups:
-        return pl.concat_str(pl.col("epoch"), *after(".", "fraction"))
-    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-    numbers = {name: f"{number:02}" for number, name in enumerate(months, 1)}
-    month = pl.col("month") if "month" in groups else None
-    if "month_name" in groups:
-        month = pl.col("month_name").replace_strict(numbers, default=None, return_dtype=pl.String)
-    if month is None or not {"year", "day", "hour", "minute", "second"} <= groups:
-        return pl.lit(None, pl.String)
-    day = pl.col("day").str.strip_chars().str.zfill(2)
-    return pl.concat_str(
-        "year", pl.lit("-"), month, pl.lit("-"), day, pl.lit("T"), "hour", pl.lit(":"), "minute",
-        pl.lit(":"), "second", *after(".", "fraction"), *after("", "offset"),
-    )  # fmt: skip
-
-
 # -- rows ---------------------------------------------------------------------------------------------------
 
 
@@ -372,21 +355,21 @@ def _rows(frame: pl.DataFrame, log: Log, tz: str | None) -> tuple[pl.DataFrame, 
         time=to_time(text, tz), is_local=has_no_offset(text)
     )
     has_local_times = bool(times["is_local"].any())
-    whole = pl.col("request").str.extract_groups(_REQUEST).struct
-    parts = {
-        name: pl.coalesce(whole.field(name), pl.when(pl.col("request").is_null()).then(name))
-        for name in ("command", "target", "protocol")
-    }
-    frame = frame.with_columns(**parts).join(
-        times, on="time_text", how="left", maintain_order="left", nulls_equal=True
+    names = ("command", "target", "protocol")
+    parts = _request_parts(frame["request"])
+    own = [pl.when(pl.col("request").is_null()).then(name).alias(name) for name in names]
+    frame = frame.with_columns(own).with_columns(
+        pl.coalesce(parts[name], name).alias(name) for name in names
     )
+    frame = frame.join(times, on="time_text", how="left", maintain_order="left", nulls_equal=True)
     request = pl.col("request")
+    has_quote = frame["request"].str.contains('"', literal=True).any()
     no_target = request.is_null() & pl.col("target").is_null()
     none = request.is_in(["-", ""]).fill_null(False) | no_target
     malformed = ~none & (pl.col("command").is_null() | (pl.col("target") == "").fill_null(True))
     flags = (
         (none & pl.lit(has_request), "no-request"),
-        (_has_bare_quote(request) & pl.lit(is_quoted_text), "unescaped-quote"),
+        (_has_bare_quote(request) & pl.lit(is_quoted_text and has_quote), "unescaped-quote"),
         (malformed, "malformed-request"),
         (~none & ~malformed & pl.col("protocol").is_null(), "no-protocol"),
         (pl.col("time").is_null(), "no-time"),
@@ -395,19 +378,55 @@ def _rows(frame: pl.DataFrame, log: Log, tz: str | None) -> tuple[pl.DataFrame, 
         (pl.col("extra") == "malformed", "malformed-tail"),
         (log.is_unterminated_line, "unterminated"),
     )
+    holds = frame.select(condition.alias(name) for condition, name in flags)
+    flags = [(pl.lit(column), column.name) for column in holds if column.any()]
     rows = frame.select(
         pl.lit("access").alias("log"),
         "line",
         "time",
-        pl.col(_TEXT_FIELDS).replace(["-", '""'], [None, ""]),
+        *(_without_mark(name) for name in _TEXT_FIELDS),
         pl.when(~(malformed | none)).then(pl.col("command", "protocol")),
         to_int64(pl.col("status", "response_bytes")),
         target=first_of((~none & malformed, pl.coalesce("request", "target")), (~none, pl.col("target"))),
         response_time_s="duration_s",
         upstream_response_time_s=_upstream_s(frame),
-        flags=join_flags(flags),
+        flags=join_flags(flags) if flags else pl.lit(None, pl.String),
     )  # fmt: skip
     return rows, has_local_times
+
+
+def _without_mark(name: str) -> pl.Expr:
+    """A field without the marks of no value and of an empty one."""
+    field = pl.col(name)
+    return pl.when(field == '""').then(pl.lit("")).when(field != "-").then(field).alias(name)
+
+
+def _request_parts(request: pl.Series) -> pl.DataFrame:
+    """``command``, ``target`` and ``protocol`` of requests; null where a request has another form.
+
+    A request of three words, as most are, is not searched for groups if both ends of it are those of some request that
+    was.
+    """
+    by_groups = pl.col("request").str.extract_groups(_REQUEST).struct.unnest()
+    frame = request.to_frame("request")
+    if request.len() < MIN_LINES_BY_WORDS or os.environ.get("QUEUEVISOR_CAREFUL") == "1":
+        return frame.select(by_groups)
+    words = request.str.split_exact(" ", 3).struct.unnest()
+    ends = words.select("field_0", "field_2").unique()
+    is_form = pl.concat_str("field_0", pl.lit(" x "), "field_2").str.extract_groups(_REQUEST).struct
+    ends = ends.filter(is_form.field("protocol").is_not_null())
+    is_plain = words.select(
+        pl.col("field_0").is_in(ends["field_0"].implode())
+        & pl.col("field_2").is_in(ends["field_2"].implode())
+        & pl.col("field_3").is_null()
+    ).to_series()
+    is_plain = is_plain.fill_null(False)
+    plain = words.select(command="field_0", target="field_1", protocol="field_2")
+    if is_plain.all():
+        return plain
+    other = frame.filter(~is_plain).select(by_groups)
+    places = (~is_plain).arg_true()
+    return plain.select(plain[name].scatter(places, other[name]) for name in plain.columns)
 
 
 def _upstream_s(frame: pl.DataFrame) -> pl.Expr:

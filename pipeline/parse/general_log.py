@@ -46,17 +46,20 @@ Example:
 
 from __future__ import annotations
 
-import datetime as dt
+import re
 from dataclasses import replace
 
 import polars as pl
 
-from pipeline import tables
 from pipeline.parse import texts, timestamps
 from pipeline.parse.errors import UnknownFormatError
-from pipeline.parse.expressions import first_of, join_flags, offset_minutes, to_int64, to_utc_ns
+from pipeline.parse.expressions import first_of, join_flags, to_int64
+from pipeline.parse.general_times import GeneralTimes
+from pipeline.parse.held_lines import HeldLines
 from pipeline.parse.log import Log, is_blank
 from pipeline.parse.parsed import Parsed, to_parsed
+from pipeline.parse.pieces import Piece
+from pipeline.parse.reader import read_whole
 from pipeline.parse.sources import lines_of_others
 
 COMMANDS = (
@@ -125,8 +128,8 @@ HEAD_INSIDE = (
 SLOW_LOG_LINE = rf"^# (?:Time: {_STAMP}\s*$|User@Host: .*\[.*@|Query_time: [0-9])"
 """A line of the slow query log, which may be written to the same file."""
 
-OVERTAKING = dt.timedelta(seconds=60)
-"""Heads may be out of order by this much without a step of the clock."""
+INDENT_LINES = 100
+"""Lines in the first of which blanks in front of all lines are looked for."""
 
 STARTED = r"^(?:/.*|[A-Za-z]:.*|\S+), Version: .+ started with:\s*$"
 PORT = r"^(?:Tcp|TCP) [Pp]ort: .*(?:Unix socket|Named Pipe)"
@@ -135,34 +138,132 @@ COLUMNS = r"^Time\s+Id\s+Command\s+Argument\s*$"
 
 def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
     """Parse a general query log. ``tz`` is the time zone of times without an offset."""
-    lines = _classify(_without_indentation(_with_escapes(log)))
-    heads = lines.filter("is_head")
-    is_unknown = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~is_blank(pl.col("text"))
-    rejects = lines.filter(is_unknown).select(
-        "line",
-        reason=first_of(
-            (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
-            (pl.col("is_of_other"), texts.OTHER_PREFIX),
-            (pl.col("is_error_log"), texts.ERROR_LOG_LINE),
-            (pl.col("is_slow_log"), texts.SLOW_LOG_LINE),
-            (pl.col("is_damaged"), texts.DAMAGED_HEAD),
-            (pl.col("opener") == "nothing", texts.BEFORE_FIRST_COMMAND),
-            otherwise=texts.NOT_STATEMENT_TEXT,
-        ),
+    return read_whole(Reader(log.file, tz=tz), log)
+
+
+class Reader:
+    """Reads a general log piece by piece (:mod:`reader`): the last command of each, which may go on, with the next one.
+
+    From the first CR on the log is one piece: what a CR is depends on all ends of lines (``_with_gaps``).
+    """
+
+    START = re.compile(
+        rb"^(?:[0-9]{4}-[0-9][0-9]-[0-9][0-9][T ][0-9:.]+(?:Z|[-+][0-9:]+)?|[0-9]{6} [ 0-9][0-9:]{7})?[\t ]*\t"
+        rb"[\t ]*[0-9]+ [A-Z][A-Za-z ]+\t",
+        re.MULTILINE,
     )
-    if rejects.height and not heads.height:
-        raise UnknownFormatError(log.file, _why_refused(lines), int(rejects["line"][0]))
-    timed, warnings = _with_times(log, heads, tz)
-    rows = _rows(log, timed, lines.filter("is_more"))
-    return to_parsed(
-        log,
-        "general",
-        {"requests": rows},
-        records=lines.filter(pl.any_horizontal("is_head", "is_more"))["line"],
-        headers=lines.filter("is_header")["line"],
-        rejects=rejects,
-        warnings=warnings,
-    )
+    NEEDS_SURVEY = True
+
+    def __init__(self, file: str, *, tz: str | None = None, **_options: object):
+        self.file = file
+        self._held = HeldLines()
+        self._times = GeneralTimes(file, tz)
+        self._head_lines = 0
+        self._indent: str | None = None
+        """Blanks in front of every line so far; None: not decided, empty: there are none."""
+        self._is_timed = False
+        self._heads = 0
+        self._ends_above = 0
+        """Number of lines above a command in the pieces that were read, none of which has a CR."""
+        self._refusal: dict[str, bool] = {"slow": False, "error": False}
+        self._first_reject: int | None = None
+
+    def survey(self, piece: Piece) -> None:
+        """Whether the same blanks stand in front of every line."""
+        if (piece.is_first and piece.is_last) or self._indent == "":
+            return
+        self._see_indent(piece.log)
+
+    def _see_indent(self, log: Log) -> None:
+        """Take account of the blanks in front of some lines: they are removed if a head with a time follows them."""
+        if self._indent is None:
+            above = log.lines["text"].head(INDENT_LINES - self._head_lines)
+            first = next((text for text in above if text.strip()), None)
+            self._head_lines += above.len()
+            if first is None:
+                if self._head_lines >= INDENT_LINES:
+                    self._indent = ""
+                return
+            self._indent = first[: len(first) - len(first.lstrip(" \t"))]
+        if self._indent:
+            text = pl.col("text")
+            is_everywhere, is_timed = log.lines.select(
+                a=(is_blank(text) | text.str.starts_with(self._indent)).all(),
+                b=text.str.strip_prefix(self._indent).str.contains(rf"^{_STAMP}\s").any(),
+            ).row(0)
+            self._is_timed = self._is_timed or is_timed
+            if not is_everywhere:
+                self._indent = ""
+
+    def read(self, piece: Piece) -> Parsed:
+        """The commands that end in a piece."""
+        is_whole = piece.is_first and piece.is_last
+        log = _with_escapes(piece.log)
+        if is_whole:
+            self._see_indent(log)
+        if self._indent and self._is_timed:
+            text = pl.col("text").str.strip_prefix(self._indent)
+            log = replace(log, lines=log.lines.with_columns(text))
+        log = self._held.joined(log)
+        if log.line_ends is not None and not piece.is_last:
+            log = self._held.hold(log, None)
+        lines = _classify(log, self._ends_above, is_whole=is_whole)
+        if not piece.is_last:
+            first = self._times.held_line(lines) if lines.height else None
+            log = self._held.hold(log, first)
+            lines = lines.head(0 if first is None else lines["line"].search_sorted(first))
+        return self._parsed(log, lines, is_last=piece.is_last)
+
+    def _parsed(self, log: Log, lines: pl.DataFrame, *, is_last: bool) -> Parsed:
+        """The result for lines with their types."""
+        heads = lines.filter("is_head")
+        is_unknown = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~is_blank(
+            pl.col("text")
+        )
+        rejects = lines.filter(is_unknown).select(
+            "line",
+            reason=first_of(
+                (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
+                (pl.col("is_of_other"), texts.OTHER_PREFIX),
+                (pl.col("is_error_log"), texts.ERROR_LOG_LINE),
+                (pl.col("is_slow_log"), texts.SLOW_LOG_LINE),
+                (pl.col("is_damaged"), texts.DAMAGED_HEAD),
+                (pl.col("opener") == "nothing", texts.BEFORE_FIRST_COMMAND),
+                otherwise=texts.NOT_STATEMENT_TEXT,
+            ),
+        )
+        self._count(lines, heads, rejects)
+        if is_last and self._first_reject is not None and not self._heads:
+            raise UnknownFormatError(self.file, self._why_refused(), self._first_reject)
+        rows = _rows(log, self._times.with_times(lines, heads), lines.filter("is_more"))
+        return to_parsed(
+            log,
+            "general",
+            {"requests": rows},
+            records=lines.filter(pl.any_horizontal("is_head", "is_more"))["line"],
+            headers=lines.filter("is_header")["line"],
+            rejects=rejects,
+        )
+
+    def _count(self, lines: pl.DataFrame, heads: pl.DataFrame, rejects: pl.DataFrame) -> None:
+        """Keep what the pieces say about the log."""
+        self._heads += heads.height
+        self._ends_above += int((heads["line"] > 1).sum())
+        if rejects.height and self._first_reject is None:
+            self._first_reject = int(rejects["line"][0])
+        if not self._heads:
+            self._refusal["slow"] |= bool(lines["is_slow_log"].any())
+            self._refusal["error"] |= bool(lines["is_error_log"].any())
+
+    def _why_refused(self) -> str:
+        """What a file without a command is."""
+        if self._refusal["slow"]:
+            return texts.SLOW_QUERY_LOG
+        return texts.SERVER_ERROR_LOG if self._refusal["error"] else texts.NOT_GENERAL_LOG
+
+    def finish(self) -> tuple[list[str], list[str]]:
+        """Warnings about times."""
+        return self._times.warnings(), []
 
 
 def _with_escapes(log: Log) -> Log:
@@ -184,46 +285,23 @@ def _with_escapes(log: Log) -> Log:
     return replace(log, lines=lines.select(log.lines.columns))
 
 
-def _without_indentation(log: Log) -> Log:
-    """``log`` without the blanks that stand before every line, if they stand before a head with a time."""
-    texts_above = log.lines["text"].head(100)
-    first = next((text for text in texts_above if text.strip()), "")
-    indent = first[: len(first) - len(first.lstrip(" \t"))]
-    if not indent:
-        return log
-    text = pl.col("text")
-    stripped = log.lines.with_columns(text.str.strip_prefix(indent))
-    is_everywhere = (is_blank(text) | text.str.starts_with(indent)).all()
-    is_timed = stripped["text"].str.contains(rf"^{_STAMP}\s").any()
-    return (
-        replace(log, lines=stripped) if is_timed and log.lines.select(is_everywhere).item() else log
-    )
-
-
-def _why_refused(lines: pl.DataFrame) -> str:
-    """What a file without a command is."""
-    if lines["is_slow_log"].any():
-        return texts.SLOW_QUERY_LOG
-    if lines["is_error_log"].any():
-        return texts.SERVER_ERROR_LOG
-    return texts.NOT_GENERAL_LOG
-
-
-def _classify(log: Log) -> pl.DataFrame:
+def _classify(log: Log, ends_above: int, *, is_whole: bool) -> pl.DataFrame:
     """Every line with its type and the number of its block (a head and the lines that follow it).
+
+    ``ends_above``: number of lines above a command in earlier pieces; ``is_whole``: there are no other pieces.
 
     Sentinels are recognized only in a log that has ``#T`` lines: elsewhere ``#END`` is a comment in a statement.
     """
     text = pl.col("text")
     sentinel = pl.lit(log.has_sentinels) & pl.col("sentinel").is_in(["T", "GAP", "END"])
-    lines = _with_line_ends(log).with_columns(
+    lines = _with_line_ends(log, is_whole=is_whole).with_columns(
         is_sentinel=sentinel.fill_null(False), head=text.str.extract_groups(HEAD)
     )
     lines = lines.with_columns(
         is_head=to_int64(pl.col("head").struct.field("connection")).is_not_null()
         & ~pl.col("follows_cr")
     )
-    lines = _with_gaps(_with_untimed_heads(lines))
+    lines = _with_gaps(_with_untimed_heads(lines), ends_above)
     # Only the other lines are searched for these: they are few, or each may begin with few letters.
     free = ~pl.any_horizontal("is_head", "is_sentinel", "follows_cr")
     rest = lines.filter(free).select(
@@ -257,15 +335,16 @@ def _classify(log: Log) -> pl.DataFrame:
     )
 
 
-def _with_line_ends(log: Log) -> pl.DataFrame:
+def _with_line_ends(log: Log, *, is_whole: bool) -> pl.DataFrame:
     """The lines with their ``end`` and whether a CR that is no line end of the file stands before them."""
     ends = log.line_ends
-    if ends is None or not ends.str.contains("\n", literal=True).any():
+    is_without_lf = is_whole and ends is not None and not ends.str.contains("\n").any()
+    if ends is None or is_without_lf:
         return log.lines.with_columns(end=pl.lit("\n"), follows_cr=pl.lit(False))
     return log.lines.with_columns(end=ends, follows_cr=(ends.shift() == "\r").fill_null(False))
 
 
-def _with_gaps(lines: pl.DataFrame) -> pl.DataFrame:
+def _with_gaps(lines: pl.DataFrame, ends_above: int) -> pl.DataFrame:
     """``lines`` with what separates each from the line above it (``gap``), and the CR at its end (``cr``).
 
     CRs before LF are characters of a statement in a file whose commands end with LF, and line ends in one whose
@@ -273,7 +352,9 @@ def _with_gaps(lines: pl.DataFrame) -> pl.DataFrame:
     """
     is_last = pl.col("is_head").shift(-1).fill_null(True)
     last_ends = lines.filter(is_last)["end"]
-    is_crlf = 2 * last_ends.str.ends_with("\r\n").sum() > last_ends.len()
+    if lines.height and lines["line"][0] > 1:
+        ends_above += int(lines["is_head"][0])
+    is_crlf = 2 * last_ends.str.ends_with("\r\n").sum() > last_ends.len() + ends_above
     end = (
         pl.when(pl.col("end").str.ends_with("\n") & pl.lit(is_crlf))
         .then(pl.lit("\n"))
@@ -306,70 +387,6 @@ def _with_untimed_heads(lines: pl.DataFrame) -> pl.DataFrame:
     ).drop("again")
 
 
-def _with_times(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, list[str]]:
-    """The heads with their fields, ``time`` in UTC (inherited where blank) and its flags."""
-    rows = heads.select(
-        "line", "block", "era", "cr", "head", (pl.col("begins") == "text").alias("has_text")
-    ).unnest("head")
-    day = pl.col("day").str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
-    hms, fraction = pl.col("clock").str.slice(0, 8), pl.col("clock").str.slice(9)
-    parts = hms.str.split_exact(":", 2).struct
-    hour, minute, second = (parts.field(f"field_{i}").cast(pl.Int64) for i in range(3))
-    real = (hour <= 23) & (minute <= 59) & (second <= 60)
-    micros = fraction.str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64, strict=False).fill_null(0)
-    iso = pl.when(real).then(
-        day
-        + pl.duration(
-            hours=hour, minutes=minute, seconds=second, microseconds=micros, time_unit="us"
-        )
-    )
-    short = (
-        pl.col("short")
-        .str.replace("  ", " 0", literal=True)
-        .str.to_datetime("%y%m%d %H:%M:%S", time_unit="us", strict=False)
-    )
-    offset = offset_minutes(pl.col("sign"), pl.col("hours"), pl.col("minutes"))
-    rows = rows.with_columns(
-        says=pl.any_horizontal(pl.col("day", "short").is_not_null()),
-        local=pl.coalesce(iso, short),
-        has_zone=pl.any_horizontal(pl.col("sign", "zulu").is_not_null()),
-        offset=pl.when(pl.col("zulu").is_not_null()).then(0).otherwise(offset),
-    )
-    fits = pl.col("local").dt.year().is_between(1678, 2261)
-    naive = rows.select("line", local=pl.when(~pl.col("has_zone") & fits).then("local"))
-    # Threads overtake each other between taking the time and writing the head: the clock is read
-    # as going steadily, and what a head lags behind is put back after.
-    dated = naive.drop_nulls("local").with_columns(
-        set_back=(pl.col("local") < pl.col("local").shift() - OVERTAKING).fill_null(False).cum_sum()
-    )
-    steady = dated.select("line", steady=pl.col("local").cum_max().over("set_back"))
-    naive = naive.join(steady, on="line", how="left", maintain_order="left")
-    by_zone = timestamps.resolve_local_times(naive["steady"], tz=tz, file=log.file)
-    lag = naive["local"] - naive["steady"]
-    zoned = pl.col("local") - pl.duration(minutes="offset", time_unit="us")
-    rows = rows.with_columns(
-        by_zone.frame.select(
-            (pl.col("time") + lag).cast(tables.UTC_NS).alias("by_zone"),
-            pl.col("flags").alias("clock_flags"),
-        )
-    ).with_columns(
-        own=pl.when("has_zone").then(to_utc_ns(zoned)).otherwise("by_zone"),
-        assumed=pl.col("says") & ~pl.col("has_zone") & pl.lit(tz is None),
-    )
-    # A blank time inherits the head above it, but not across a server's start; a time that says
-    # nothing readable is inherited as what it is: unknown.
-    rows = rows.with_row_index("row")
-    rows = rows.with_columns(source=pl.when("says").then("row").forward_fill().over("era"))
-    at = pl.col("source")
-    rows = rows.with_columns(pl.col("own", "clock_flags", "assumed").gather(at, null_on_oob=True))
-    rows = rows.rename({"own": "time"})
-    warnings = list(by_zone.warnings)
-    lost = rows.filter(pl.col("time").is_null())
-    if lost.height:
-        warnings.append(f"{log.file}:{lost['line'][0]}: {texts.commands_without_time(lost.height)}")
-    return rows, warnings
-
-
 def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
     """Heads and their continuation lines as rows of ``requests``."""
     first = pl.coalesce("argument", "padded", "rest", pl.lit(""))
@@ -393,7 +410,7 @@ def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
             for name in (timestamps.AMBIGUOUS, timestamps.MISSING, timestamps.SET_BACK)
         ),
         (pl.concat_str(first, "more", ignore_nulls=True).str.contains(HEAD_INSIDE), "head-inside"),
-        ((last == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
+        ((last == log.last_line) & pl.lit(log.unterminated), "unterminated"),
     )
     return heads.select(
         pl.lit("general").alias("log"),
