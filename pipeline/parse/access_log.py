@@ -411,17 +411,17 @@ def _request_parts(request: pl.Series) -> pl.DataFrame:
     frame = request.to_frame("request")
     if request.len() < MIN_LINES_BY_WORDS or os.environ.get("QUEUEVISOR_CAREFUL") == "1":
         return frame.select(by_groups)
-    words = request.str.split_exact(" ", 3).struct.unnest()
-    ends = words.select("field_0", "field_2").unique()
+    split = request.str.split_exact(" ", 3).struct.unnest()
+    ends = split.select("field_0", "field_2").unique()
     is_form = pl.concat_str("field_0", pl.lit(" x "), "field_2").str.extract_groups(_REQUEST).struct
     ends = ends.filter(is_form.field("protocol").is_not_null())
-    is_plain = words.select(
+    is_plain = split.select(
         pl.col("field_0").is_in(ends["field_0"].implode())
         & pl.col("field_2").is_in(ends["field_2"].implode())
         & pl.col("field_3").is_null()
     ).to_series()
     is_plain = is_plain.fill_null(False)
-    plain = words.select(command="field_0", target="field_1", protocol="field_2")
+    plain = split.select(command="field_0", target="field_1", protocol="field_2")
     if is_plain.all():
         return plain
     other = frame.filter(~is_plain).select(by_groups)
