@@ -16,7 +16,7 @@ from pipeline.ingest import texts as ingest_texts
 from pipeline.ingest.fingerprint import code_version
 from pipeline.ingest.parallel import portable, run_at, study_location
 from pipeline.ingest.remote import fetch_run, synchronized
-from pipeline.ingest.stored import partition_path
+from pipeline.ingest.stored import RESULTS, partition_path
 from pipeline.measure.cpu_limit import cpu_limit
 from pipeline.raw import Run, Study, read_study
 from pipeline.storage import local_folder, location_of
@@ -58,7 +58,7 @@ def checked_ledger(run: Run, study: Study, processed: Path | str) -> CheckedLedg
     IngestError
         If the run is not ingested, its tables are damaged, or another process keeps replacing them.
     """
-    from pipeline.model.stored import RESULTS, result_key, stored_or_computed
+    from pipeline.model.stored import result_key, stored_or_computed
 
     processed, names = Path(processed), (run.study, run.server, run.run)
     record = processed / RESULTS / partition_path(names) / "ledger.json"
@@ -173,8 +173,6 @@ def _ledger_or_error(raw: str, names: tuple[str, str, str], processed: str) -> C
 
 def _files(names: tuple[str, str, str]) -> list[str]:
     """The stored ledger of a run, and what is recorded of it, by their names below the folder of the tables."""
-    from pipeline.model.stored import RESULTS
-
     partition = partition_path(names).as_posix()
     return [f"ledger/{partition}/ledger.parquet", f"{RESULTS}/{partition}/ledger.json"]
 
