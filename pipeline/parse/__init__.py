@@ -26,7 +26,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`foreign_tops`   other programs that look like top
 :mod:`iotop`          output of iotop: ``iotop_rows``, ``iotop_snapshots``
 :mod:`block`          /sys/block/*/stat: ``block_devices``, ``block_times``, ``stamps``
-:mod:`tasks`          tasks.log, ``thread_roles``
+:mod:`tasks`          tasks.log: ``task_pieces``, ``task_records``, ``task_rows``, ``thread_roles``
 :mod:`httperf`        httperf's report
 :mod:`sysbench`       sysbench's report
 :mod:`line_templates` lines of both reports

@@ -48,89 +48,14 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.parse import texts
-from pipeline.parse.errors import UnknownFormatError
-from pipeline.parse.expressions import first_of, to_int64
 from pipeline.parse.log import Log
-from pipeline.parse.parsed import Parsed, split_rejects, to_parsed
+from pipeline.parse.parsed import Parsed, to_parsed
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
-from pipeline.parse.thread_roles import (
-    NAME,
-    PROGRAM,
-    has_vcpu_name,
-    machines_of,
-    with_derived_roles,
-)
+from pipeline.parse.task_pieces import Records, RoleFacts
+from pipeline.parse.task_records import ALL_STATES, MAX_CPU_SHARE, MAX_NUMBER
+from pipeline.parse.thread_roles import NAME, PROGRAM, with_derived_roles
 
-_KEY = r"([0-9]+)"
-_NUMBER = r"([0-9]+|-)"
-_STATE = r"([A-Za-z]|-)"
-_TEXT = r"(.*)"
-
-_P = (
-    "pid", "starttime_ticks", "ppid", "state", "threads", "utime_ticks", "stime_ticks",
-    "child_utime_ticks", "child_stime_ticks", "guest_time_ticks", "blkio_delay_ticks",
-    "resident_pages", "comm",
-)  # fmt: skip
-_I = (
-    "pid", "starttime_ticks", "read_chars_bytes", "write_chars_bytes", "read_syscalls",
-    "write_syscalls", "read_bytes", "write_bytes", "cancelled_write_bytes",
-)  # fmt: skip
-_T = (
-    "pid", "tid", "starttime_ticks", "state", "processor", "utime_ticks", "stime_ticks",
-    "guest_time_ticks", "blkio_delay_ticks", "comm",
-)  # fmt: skip
-_V = (
-    "pid", "tid", "starttime_ticks", "task_role", "task_role_id", "found_by", "virtual_server_name",
-)  # fmt: skip
-_K = ("source", "name", "value", "subject")
-_CPU = (
-    "cpu", "user_ticks", "nice_ticks", "system_ticks", "idle_ticks", "iowait_ticks", "irq_ticks",
-    "softirq_ticks", "steal_ticks", "guest_ticks", "guest_nice_ticks",
-)  # fmt: skip
-
-LINE_FORMATS = {
-    "p": (_P, rf"^p {_KEY} {_KEY} {_NUMBER} {_STATE}" + rf" {_NUMBER}" * 8 + rf" {_TEXT}$"),
-    "i": (_I, rf"^i {_KEY} {_KEY}" + rf" {_NUMBER}" * 7 + r"$"),
-    "t": (_T, rf"^t {_KEY} {_KEY} {_KEY} {_STATE}" + rf" {_NUMBER}" * 5 + rf" {_TEXT}$"),
-    "c": (("pid", "starttime_ticks", "command_line"), rf"^c {_KEY} {_KEY} {_TEXT}$"),
-    "v": (_V, rf"^v {_KEY} {_KEY} {_KEY}" + r" (\S+)" * 3 + rf" {_TEXT}$"),
-    "x": (("pid", "starttime_ticks", "reason"), rf"^x {_KEY} {_NUMBER} {_TEXT}$"),
-    "k": (_K, rf"^k (\S+) (\S+) {_NUMBER} {_TEXT}$"),
-    "cpu": (_CPU, r"^(cpu[0-9]*)" + r"\s+([0-9]+)" * 4 + r"(?:\s+([0-9]+))?" * 6 + r"(?:\s+[0-9]+)*\s*$"),
-}  # fmt: skip
-"""Type of record → its fields in order, and its pattern."""
-
-TEXT_FIELDS = (
-    "state",
-    "comm",
-    "command_line",
-    "reason",
-    "cpu",
-    "source",
-    "name",
-    "subject",
-    *_V[3:],
-)
-NULLABLE_TEXTS = ("state", "task_role", "task_role_id", "virtual_server_name")
-"""Texts in which ``-`` is an unknown value."""
-ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
-"""Escapes of the collector for backslash and white space that would end or split a line."""
-MAX_NUMBER = 2**53
-"""Largest number of a record: floats are exact up to it."""
-UNLIMITED = ("k",)
-"""Types of records with other numbers: cgroup v1 writes 2^63 - 4096 for no limit."""
-MAX_CPU_SHARE = 2
-"""CPU time of a process or thread, over the time of all CPUs by the ``cpu`` line. That line counts ticks, which a
-virtual CPU that waits loses (half of them at most); utime and stime are exact run times (kernel/sched/cputime.c)."""
-CPU_TIMES = (
-    "utime_ticks", "stime_ticks", "child_utime_ticks", "child_stime_ticks", "guest_time_ticks",
-)  # fmt: skip
-ALL_STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-"""States of /proc/stat: in each tick a CPU is in one of them; guest time is part of user and nice."""
-UNIQUE_KEYS = {"p": ("pid", "starttime_ticks"), "i": ("pid", "starttime_ticks"),
-        "t": ("pid", "tid", "starttime_ticks"), "cpu": ("cpu",), "k": _K}  # fmt: skip
-"""Columns that identify a record within a snapshot."""
 CARRIED_KEYS = {"c": ("pid", "starttime_ticks"), "v": ("pid", "tid", "starttime_ticks")}
 """Columns that identify, within a boot, what a record describes until the next one of that type."""
 
@@ -169,9 +94,9 @@ class Reader:
         """Tables of the piece, with the latest command lines and roles of the pieces before."""
         surveyed, self._surveyed = self._surveyed, None
         records = surveyed if surveyed and surveyed.piece is piece else Records(piece)
-        log = records.log
         max_ticks = _max_cpu_ticks(self._total_ticks)
-        frames = {kind: records.good(kind, max_ticks) for kind in LINE_FORMATS}
+        frames = records.read_all(max_ticks)
+        log = records.log
         self._note(records, frames["x"])
         boot = pl.col("boot_id").forward_fill().fill_null(self._boot)
         boots = log.ticks.select("tick", boot=boot)
@@ -194,7 +119,8 @@ class Reader:
                 .sort("line", maintain_order=True)
                 for name, frame in tables.items()
             },
-            records=pl.concat(frame["line"] for frame in frames.values()),
+            records=records.record_lines(),
+            more_records=records.more_records,
             rejects=records.rejects(),
             snapshots=log.ticks.height,
         )
@@ -275,85 +201,6 @@ class Reader:
         )
 
 
-class Records:
-    """The lines of a piece by type of record, each type read when it is wanted.
-
-    Parameters
-    ----------
-    piece : Piece
-
-    Raises
-    ------
-    UnknownFormatError
-        If there are lines, but no sentinels.
-    """
-
-    def __init__(self, piece: Piece):
-        self.piece, self.log = piece, piece.log
-        body = self.log.body()
-        if body.height and not self.log.has_sentinels:
-            raise UnknownFormatError(self.log.file, texts.NOT_TASKS_LOG, int(body["line"][0]))
-        kind = pl.col("text").str.extract(r"^(cpu|[pitcvxk])(?:[0-9]* |\s)")
-        reason = first_of(
-            (self.log.is_unterminated_line, texts.TRUNCATED),
-            (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
-            (pl.col("tick").is_null(), texts.BEFORE_FIRST_TICK),
-            (pl.col("text").str.contains("\0", literal=True), texts.NUL_BYTES),
-            (pl.col("kind").is_null(), texts.UNKNOWN_RECORD),
-        )
-        self._body, rejected = split_rejects(body.with_columns(kind=kind), reason)
-        self._rejects = {"": rejected}
-        self._good: dict[str, pl.DataFrame] = {}
-
-    def lines(self, kind: str) -> pl.DataFrame:
-        """Lines of a type."""
-        return self._body.filter(pl.col("kind") == kind)
-
-    def good(self, kind: str, max_cpu_ticks: int = MAX_NUMBER) -> pl.DataFrame:
-        """Records of a type as typed rows. ``max_cpu_ticks``: the most that one process can have used."""
-        if kind not in self._good:
-            self._good[kind], self._rejects[kind] = _parse_lines(
-                self.lines(kind), kind, *LINE_FORMATS[kind], max_cpu_ticks
-            )
-        return self._good[kind]
-
-    def rejects(self) -> pl.DataFrame:
-        """Lines that are no records, with the reason; complete when all types were read."""
-        return pl.concat(self._rejects.values())
-
-    def impossible(self) -> pl.Series:
-        """Lines with counters that cannot be."""
-        rejects = [frame for kind, frame in self._rejects.items() if kind not in UNLIMITED]
-        is_impossible = pl.col("reason").is_in([texts.TOO_LARGE, texts.IMPOSSIBLE])
-        return pl.concat(rejects).filter(is_impossible)["line"]
-
-
-class RoleFacts:
-    """What roles are derived from where no line of the log gives them (``thread_roles``)."""
-
-    def __init__(self):
-        self.are_recorded = False
-        """Whether a ``v`` line is anywhere."""
-        self.machines = machines_of(
-            pl.DataFrame(schema={"pid": pl.Int64, "command_line": pl.String})
-        )
-        self.named = pl.Series(dtype=pl.Int64)
-        """Processes of which a vCPU has a name of its own."""
-
-    def add(self, records: Records) -> None:
-        """What the next piece says."""
-        self.are_recorded = self.are_recorded or records.good("v").height > 0
-        if self.are_recorded:
-            return
-        machines = [self.machines, machines_of(records.good("c"))]
-        self.machines = pl.concat(machines).unique("owner", keep="last", maintain_order=True)
-        named = records.lines("t").filter(pl.col("text").str.contains("CPU", literal=True))
-        parts = pl.col("text").str.extract_groups(LINE_FORMATS["t"][1]).struct
-        is_named = has_vcpu_name(parts.field(str(len(_T))))
-        pids = named.filter(is_named).select(to_int64(parts.field("1"))).to_series()
-        self.named = pl.concat([self.named, pids.rename("")]).unique()
-
-
 def _total_cpu_ticks(cpus: pl.DataFrame) -> int | None:
     """The largest sum of all states by the ``cpu`` lines."""
     states = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in ALL_STATES)
@@ -363,37 +210,6 @@ def _total_cpu_ticks(cpus: pl.DataFrame) -> int | None:
 def _max_cpu_ticks(total: int | None) -> int:
     """The most that one process can have used, by the ``cpu`` lines of the log."""
     return MAX_NUMBER if total is None else min(MAX_CPU_SHARE * total, MAX_NUMBER)
-
-
-def _parse_lines(
-    lines: pl.DataFrame, kind: str, names: tuple[str, ...], pattern: str, max_cpu_ticks: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Records of one type as typed rows, and malformed ones with the reason."""
-    parts = pl.col("text").str.extract_groups(pattern).struct.rename_fields(list(names))
-    frame = lines.select("line", "tick", parts.struct.unnest())
-    numbers = [name for name in names if name not in TEXT_FIELDS]
-    has_misfit = pl.any_horizontal(
-        to_int64(name).is_null() & pl.col(name).is_not_null() & (pl.col(name) != "-")
-        for name in numbers
-    )
-    limits = {name: max_cpu_ticks if name in CPU_TIMES else MAX_NUMBER for name in numbers}
-    is_above = pl.any_horizontal(to_int64(name) > limit for name, limit in limits.items())
-    is_impossible = is_above & (kind not in UNLIMITED)
-    reason = first_of(
-        (pl.col(names[0]).is_null(), texts.malformed_record(kind)),
-        (has_misfit, texts.TOO_LARGE),
-        (is_impossible, texts.IMPOSSIBLE),
-    )
-    good, bad = split_rejects(frame, reason)
-    may_lack = pl.selectors.by_name(*NULLABLE_TEXTS, require_all=False)
-    text_columns = pl.selectors.by_name(*TEXT_FIELDS, require_all=False)
-    good = good.with_columns(to_int64(pl.col(numbers)), may_lack.replace("-", None))
-    good = good.with_columns(text_columns.str.replace_many(ESCAPES))
-    if kind not in UNIQUE_KEYS:
-        return good, bad
-    is_duplicate = ~pl.struct("tick", *UNIQUE_KEYS[kind]).is_first_distinct()
-    good, duplicates = split_rejects(good, first_of((is_duplicate, texts.DUPLICATE_IN_SNAPSHOT)))
-    return good, pl.concat([bad, duplicates])
 
 
 def _with_latest(

@@ -13,7 +13,7 @@ Example:
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -90,6 +90,16 @@ class Text:
         """At which places a text of up to eight bytes stands."""
         mask = np.uint64((1 << (8 * len(text))) - 1)
         return (self._eight_bytes[places] & mask) == np.uint64(int.from_bytes(text, "little"))
+
+    def first_words(self, places: np.ndarray) -> np.ndarray:
+        """The bytes from each place on to the next blank, eight at most, as a number."""
+        eight_bytes = self._eight_bytes[places]
+        differs = eight_bytes ^ np.uint64(0x2020202020202020)
+        is_blank = (differs - np.uint64(0x0101010101010101)) & ~differs & np.uint64(_HIGH_BITS)
+        lowest = is_blank & (~is_blank + np.uint64(1))
+        return np.where(
+            is_blank == 0, eight_bytes, eight_bytes & ((lowest >> np.uint64(7)) - np.uint64(1))
+        )
 
     def lines_with(self, byte: int) -> np.ndarray:
         """Numbers of the lines that have a character."""
@@ -190,6 +200,11 @@ class PlainPiece:
         return cls(piece)
 
     @cached_property
+    def fields(self) -> Fields:
+        """The fields of all lines."""
+        return self.text.fields()
+
+    @cached_property
     def is_terminated(self) -> np.ndarray:
         """Which lines have an end."""
         is_terminated = np.ones(self.text.line_ends.size, np.bool_)
@@ -205,3 +220,11 @@ class PlainPiece:
             has_marks=bool(self.text.begins_with(b"#").any()),
             unterminated=not self.is_terminated[-1],
         )
+
+    def with_lines(self, log: Log, is_added: np.ndarray) -> Log:
+        """``log`` (of ``log_of``) with more of the lines."""
+        more = self.text.lines(np.flatnonzero(is_added), self.first_line)
+        ticks = log.lines.select("line", "tick")
+        more = more.join_asof(ticks, on="line", strategy="backward")
+        more = more.with_columns(sentinel=pl.lit(None, pl.String)).select(log.lines.columns)
+        return replace(log, lines=pl.concat([log.lines, more]).sort("line"))
