@@ -21,6 +21,9 @@ from pipeline.parse.task_rows import is_candidate, read_rows, thread_lines
 from pipeline.parse.thread_roles import has_vcpu_name, machines_of
 from pipeline.parse.tokens import PlainPiece
 
+FIRST_LINES = 2000
+"""Lines of threads that name most processes, so that the others need not be searched."""
+
 
 class Records:
     """The lines of a piece by type of record, each type read when it is wanted.
@@ -106,11 +109,14 @@ class Records:
             )
         return self._good[kind]
 
-    def maybe_vcpus(self, named: list[int]) -> pl.DataFrame:
-        """Lines of threads that may have the name of a vCPU, but for processes that are ``named``."""
+    def maybe_vcpus(self, named: pl.Series, count: int | None = None) -> pl.DataFrame:
+        """Lines of threads that may have the name of a vCPU.
+
+        Read by NumPy: but for processes that are ``named``, and of the first ``count`` lines only.
+        """
         if self.plain is None:
             return self.lines("t").filter(pl.col("text").str.contains("CPU", literal=True))
-        numbers = thread_lines(self.plain, named, self.log.ticks)
+        numbers = thread_lines(self.plain, named, self.log.ticks)[:count]
         lines = self.plain.text.lines(numbers, self.plain.first_line)
         return lines.filter(pl.col("text").str.contains("CPU", literal=True))
 
@@ -144,8 +150,14 @@ class RoleFacts:
             return
         machines = [self.machines, machines_of(records.good("c"))]
         self.machines = pl.concat(machines).unique("owner", keep="last", maintain_order=True)
-        named = records.maybe_vcpus(self.named.to_list())
+        self._add_named(records.maybe_vcpus(self.named, FIRST_LINES))
+        if records.plain is not None:
+            self._add_named(records.maybe_vcpus(self.named))
+
+    def _add_named(self, lines: pl.DataFrame) -> None:
+        if lines.is_empty():
+            return
         parts = pl.col("text").str.extract_groups(LINE_FORMATS["t"][1]).struct
         is_named = has_vcpu_name(parts.field(str(len(LINE_FORMATS["t"][0]))))
-        pids = named.filter(is_named).select(to_int64(parts.field("1"))).to_series()
+        pids = lines.filter(is_named).select(to_int64(parts.field("1"))).to_series()
         self.named = pl.concat([self.named, pids.rename("")]).unique()

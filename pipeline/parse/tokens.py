@@ -24,6 +24,7 @@ from pipeline.parse.log import Log
 from pipeline.parse.pieces import Piece
 
 BLANK, LINE_FEED, DASH, BACKSLASH = 32, 10, 45, 92
+PRINTABLE = bytes(range(BLANK, 127)) + b"\n"
 PAD = 16
 """Bytes before and behind a text, so that eight bytes may be read at its ends."""
 MAX_DIGITS = 15
@@ -46,9 +47,7 @@ def is_plain(data: bytes) -> bool:
     """Whether a text is printable ASCII and line feeds only."""
     if not data or not data.isascii():
         return False
-    characters = np.frombuffer(data, np.uint8)
-    is_control = characters < BLANK
-    return np.count_nonzero(is_control) == data.count(b"\n") and b"\x7f" not in data
+    return not data.translate(None, PRINTABLE)
 
 
 @dataclass(frozen=True)
