@@ -89,19 +89,20 @@ class _Rows:
 
     def __init__(self, plain: PlainPiece, kind: str, form: Form, tick_lines: np.ndarray):
         self._plain, self._form = plain, form
-        text, fields = plain.text, plain.fields
+        text, separators = plain.text, plain.separators
         self.lines = np.flatnonzero(text.begins_with(f"{kind} ".encode()))
         self.snapshots = np.searchsorted(tick_lines, self.lines, "right")
         """Place of each line's snapshot, 0 above the first sentinel."""
         self._line_ends = text.line_ends[self.lines]
-        counts = fields.counts[self.lines]
+        counts = separators.counts[self.lines]
         width = len(form.names) + 1
         has_width = counts >= width if form.has_text else counts == width
         self._is_good = has_width & plain.is_terminated[self.lines]
-        places = fields.firsts[self.lines] + np.arange(width)[:, None]
+        numbers = separators.firsts[self.lines] + np.arange(width + 1)[:, None]
         if not has_width.all():
-            places = np.minimum(places, max(fields.starts.size - 1, 0))
-        self._starts, self._ends = fields.starts[places], fields.ends[places]
+            numbers = np.minimum(numbers, separators.places.size - 1)
+        places = separators.places[numbers]
+        self._starts, self._ends = places[:-1] + 1, places[1:]
 
     def note_bad(self, bad_snapshots: np.ndarray, max_cpu_ticks: int) -> None:
         """Mark the snapshots with a line that is not in the form, and those with a repeated line."""
@@ -112,7 +113,7 @@ class _Rows:
             self._is_null = None
             return
         lengths = ends - starts
-        is_good &= lengths.sum(axis=0) + len(form.names) == ends[-1] - starts[0]
+        is_good &= (lengths > 0).all(axis=0)
         if not form.has_text:
             is_good &= ends[-1] == self._line_ends
         if b"\\" in self._plain.piece.data:  # type: ignore[operator]

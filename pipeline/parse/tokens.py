@@ -60,6 +60,19 @@ class Fields:
     counts: np.ndarray
 
 
+@dataclass(frozen=True)
+class Separators:
+    """Places of the blanks and line feeds of a text.
+
+    What precedes line ``n`` is ``places[firsts[n]]``; the line has ``counts[n]`` fields, which are empty between two
+    blanks.
+    """
+
+    places: np.ndarray
+    firsts: np.ndarray
+    counts: np.ndarray
+
+
 class Text:
     """A text of whole lines (``is_plain``); the last line may lack its end.
 
@@ -81,9 +94,16 @@ class Text:
             self.line_ends = np.append(self.line_ends, PAD + self.size)
         self.line_starts = np.append(PAD, self.line_ends[:-1] + 1)
 
+    @cached_property
+    def _two_bytes(self) -> np.ndarray:
+        """The first two bytes of each line."""
+        first, second = self.characters[self.line_starts], self.characters[self.line_starts + 1]
+        return first | (second.astype(np.uint16) << 8)
+
     def begins_with(self, prefix: bytes) -> np.ndarray:
-        """Which lines begin with a text of up to eight bytes."""
-        return self.has_at(self.line_starts, prefix)
+        """Which lines begin with a text of one or two bytes."""
+        mask = (1 << (8 * len(prefix))) - 1
+        return (self._two_bytes & mask) == int.from_bytes(prefix, "little")
 
     def has_at(self, places: np.ndarray, text: bytes) -> np.ndarray:
         """At which places a text of up to eight bytes stands."""
@@ -112,6 +132,14 @@ class Text:
         starts, ends = changes[::2], changes[1::2]
         bounds = np.append(np.searchsorted(starts, self.line_starts), starts.size)
         return Fields(starts, ends, bounds[:-1], np.diff(bounds))
+
+    def separators(self) -> Separators:
+        """The blanks and line feeds, for lines whose fields are separated by one of them."""
+        characters = self.characters[PAD - 1 : PAD + self.size + (self.data[-PAD - 1] != LINE_FEED)]
+        places = np.flatnonzero(characters <= BLANK)
+        line_feeds = np.flatnonzero(characters[places] == LINE_FEED)
+        firsts = np.append(0, line_feeds[:-1])
+        return Separators(places + (PAD - 1), firsts, line_feeds - firsts)
 
     def numbers(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Whole numbers (Int64), and which of the texts are one of up to ``MAX_DIGITS`` digits."""
@@ -199,9 +227,9 @@ class PlainPiece:
         return cls(piece)
 
     @cached_property
-    def fields(self) -> Fields:
-        """The fields of all lines."""
-        return self.text.fields()
+    def separators(self) -> Separators:
+        """The separators of all lines."""
+        return self.text.separators()
 
     @cached_property
     def is_terminated(self) -> np.ndarray:
