@@ -222,7 +222,8 @@ class PlainPiece:
     @classmethod
     def of(cls, piece: Piece) -> PlainPiece | None:
         """The piece; None if it has to be read by regular expressions."""
-        if piece.data is None or not is_fast() or not is_plain(piece.data):
+        data = piece.data
+        if data is None or data.isspace() or not is_fast() or not is_plain(data):
             return None
         return cls(piece)
 
