@@ -79,7 +79,7 @@ class _Wanted:
 
     def __init__(self, study: api.Study, server: str | None, run: str | None, only: Any):
         self.study, self.server, self.run = study, server, run
-        runs = study.runs()
+        self.all_runs = runs = study.runs()
         plan = report.plan_study(study, runs=runs)
         self.pages = report.choose_pages(plan, study, only or None, server=server, run=run)
         self.not_applicable = {} if only or server else plan.not_applicable
@@ -156,6 +156,7 @@ def _render(
                 force=force,
                 timeout_s=timeout_s,
                 ingested=ingested,
+                runs=each.all_runs,
                 progress=report_page,
             )
     for each in wanted:

@@ -99,6 +99,7 @@ def render(
     force: bool = False,
     timeout_s: float = TIMEOUT_S,
     ingested: pl.DataFrame | None = None,
+    runs: Sequence[api.Run] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Render the pages of ``study`` below ``out``, and write the index page and the glossary.
@@ -122,6 +123,8 @@ def render(
         A notebook that takes longer is stopped; its page is marked as failed.
     ingested
         Rows of ``api.ingest_runs`` for the runs of the pages; they are ingested if None.
+    runs
+        All runs of the study, if the caller has read them.
     progress
         Called with the row of each page when it is done.
 
@@ -145,7 +148,7 @@ def render(
     raw, processed, out = Path(raw).absolute(), Path(processed).absolute(), Path(out).absolute()
     notebooks = Path(notebooks).absolute()  # notebooks run in another folder
     manifest = api.find_study(raw, study)
-    runs = manifest.runs()
+    runs = manifest.runs() if runs is None else runs
     plan = plan_study(manifest, notebooks=notebooks, parameters=parameters, runs=runs)
     pages = choose_pages(plan, manifest, only, server=server, run=run)
     for page in pages:
