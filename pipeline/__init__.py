@@ -9,7 +9,7 @@ The Python API is :mod:`pipeline.api`; each of its names is found here as well::
 Packages, lowest first; each imports only packages of the lines above its own (``tests/test_layers.py``):
 
 - ``errors``
-- ``distributions``, ``escape``, ``files``, ``kinds``, ``redact``, ``tables``, ``units``
+- ``distributions``, ``escape``, ``files``, ``jsonschema_import``, ``kinds``, ``redact``, ``tables``, ``units``
 - ``storage``
 - ``workers``
 - ``raw``

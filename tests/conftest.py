@@ -19,7 +19,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 # Before anything imports Polars: tests read small tables, and the workers of pytest share the processors.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
-from pipeline import ingest  # noqa: E402
+from pipeline import ingest, jsonschema_import  # noqa: E402, F401
 from pipeline.raw import Run, find_run  # noqa: E402
 from pipeline.raw import VirtualServer as RecordedServer  # noqa: E402
 from pipeline.synthetic.event_history import GuestHistory, RunHistory  # noqa: E402

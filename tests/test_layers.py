@@ -5,7 +5,7 @@ import json
 
 LINES = [
     {"errors"},
-    {"distributions", "escape", "files", "kinds", "redact", "tables", "units"},
+    {"distributions", "escape", "files", "jsonschema_import", "kinds", "redact", "tables", "units"},
     {"storage"},
     {"workers"},
     {"raw"},

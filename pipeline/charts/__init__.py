@@ -1,6 +1,5 @@
 """Charts: pure functions from a frame to an Altair chart, and drawings. Short, because it only imports.
 
-:mod:`altair_import`     Altair without a slow import
 :mod:`theme`             colours, renderer, MIME bundle of a chart
 :mod:`titles`            titles, alternative text, the chart without data
 :mod:`downsample`        fewer points for a line
@@ -19,7 +18,7 @@
 :mod:`teaching`          live figures of the lessons
 """
 
-from pipeline.charts import altair_import  # noqa: F401 - first
+from pipeline import jsonschema_import  # noqa: F401 - before Altair
 from pipeline.charts.downsample import min_max_downsample
 from pipeline.charts.holdout import demand_runs, demand_track, demand_vs_neighbour_cpu, predictions
 from pipeline.charts.paper_figures import FIGURES as PAPER_FIGURES

@@ -136,6 +136,7 @@ def write_copies(
 
     queuevisor course copy 2 --nbgrader --out nbgrader-course
     """
+    from pipeline import jsonschema_import  # noqa: F401 - before nbformat  # isort: skip
     import nbformat
 
     from pipeline.course.nbgrader import nbgrader_source

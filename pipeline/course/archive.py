@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline import jsonschema_import  # noqa: F401 - before nbformat  # isort: skip
 import nbformat
 
 from pipeline import files

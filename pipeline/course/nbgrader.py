@@ -11,6 +11,7 @@ import ast
 import re
 from typing import Any
 
+from pipeline import jsonschema_import  # noqa: F401 - before nbformat  # isort: skip
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell

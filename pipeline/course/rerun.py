@@ -203,6 +203,7 @@ def code_cells(path: Path, parameters: dict[str, str]) -> list[str]:
     ValueError
         The file is no notebook.
     """
+    from pipeline import jsonschema_import  # noqa: F401 - before nbformat  # isort: skip
     import nbformat
 
     try:

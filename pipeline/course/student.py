@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline import jsonschema_import  # noqa: F401 - before nbformat  # isort: skip
 import nbformat
 from nbformat import NotebookNode
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline import jsonschema_import  # noqa: F401 - before nbformat  # isort: skip
 import nbformat
 import papermill
 from jupyter_client import AsyncKernelManager

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline import jsonschema_import  # noqa: F401 - before nbformat  # isort: skip
 import vl_convert
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from latex2mathml.converter import convert as to_mathml

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pipeline import jsonschema_import  # noqa: F401 - before nbformat  # isort: skip
 from nbformat import NotebookNode
 
 from pipeline.course import judge, number

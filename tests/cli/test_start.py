@@ -60,13 +60,14 @@ LIST = "print(' '.join(sorted(sys.modules)))"
         ("pipeline.quality.assess", ("altair", "pandas", "scipy.stats", "scipy.optimize")),
         ("pipeline.network.solve", ("altair", "pandas", "scipy.stats", "scipy.signal")),
         ("pipeline.report.build", ("IPython", "altair", "nbformat", "papermill", "scipy.stats")),
+        ("pipeline.report.execute, pipeline.report.page", ("lark", "pandas", "scipy.stats")),
         (
             "pipeline, pipeline.charts, pipeline.report.show, pipeline.report.tables, pipeline.api.what_if, "
             "pipeline.api.holdout",
             ("lark", "pandas", "rfc3987_syntax", "scipy.stats", "scipy.signal"),
         ),
     ],
-    ids=["pipeline", "ledgers", "checks", "solver", "report", "kernel"],
+    ids=["pipeline", "ledgers", "checks", "solver", "report", "pages", "kernel"],
 )
 def test_import_takes_only_what_is_needed(module, unused):
     imported = modules_after(f"import sys, {module}; {LIST}").split()
