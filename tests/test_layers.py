@@ -75,6 +75,7 @@ FOR_PAGES = {
     "errors",
     "escape",
     "files",
+    "jsonschema_import",
     "tables",
     "units",
     "storage",
