@@ -31,7 +31,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`sysbench`       sysbench's report
 :mod:`line_templates` lines of both reports
 :mod:`access_log`     access logs of web servers: ``access_plain``, ``access_format``, ``access_json``
-:mod:`general_log`    general log of MySQL and MariaDB, ``general_times``
+:mod:`general_log`    general log of MySQL and MariaDB: ``general_heads``, ``general_times``
 :mod:`parsed`         the result: tables, rejects, line accounting
 :mod:`redaction`      tables without secrets, and without the values in statements and requests
 :mod:`notes`          warnings that are notes

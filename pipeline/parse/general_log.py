@@ -54,6 +54,7 @@ import polars as pl
 from pipeline.parse import texts, timestamps
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, join_flags, to_int64
+from pipeline.parse.general_heads import COMMANDS, HEAD, TEXT_COMMANDS, match_heads
 from pipeline.parse.general_times import GeneralTimes
 from pipeline.parse.held_lines import HeldLines
 from pipeline.parse.log import Log, is_blank
@@ -62,38 +63,9 @@ from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
 from pipeline.parse.sources import lines_of_others
 
-COMMANDS = (
-    "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown",
-    "Statistics", "Processlist", "Connect Out", "Connect", "Kill", "Debug", "Ping", "Time",
-    "Delayed insert", "Change user", "Binlog Dump GTID", "Binlog Dump", "Table Dump",
-    "Register Slave", "Register Replica", "Prepare", "Execute", "Long Data", "Close stmt",
-    "Reset stmt", "Set option", "Fetch", "Daemon", "Reset Connection", "Reset connection",
-    "Slave_worker", "Slave_IO", "Slave_SQL", "Bulk_execute", "Bulk execute", "Multi", "Error",
-    "Subscribe Group Replication Stream", "Group Replication Data Stream subscription", "Clone", "clone",
-)  # fmt: skip
-"""Command names of MySQL and MariaDB (``command_name``); a name stands before its own prefixes."""
-
-TEXT_COMMANDS = (
-    "Query", "Prepare", "Execute", "Bulk_execute", "Bulk execute", "Multi", "Daemon",
-    "Slave_worker", "Slave_IO", "Slave_SQL",
-)  # fmt: skip
-"""Commands with a statement, which may have several lines; so may a command that is not in ``COMMANDS``."""
-
-_KNOWN = "|".join(COMMANDS)
-_WHAT = (
-    rf"(?:(?P<command>{_KNOWN})(?:\t(?P<argument>.*)| +(?P<padded>.*))?"
-    r"|(?P<other>[A-Z][A-Za-z_ ]{1,40})\t(?P<rest>.*))"
-)
-HEAD = (
-    r"^(?:"
-    r"(?P<day>[0-9]{4}-[0-9][0-9]-[0-9][0-9])[T ](?P<clock>[0-9][0-9]:[0-9][0-9]:[0-9][0-9](?:\.[0-9]{1,9})?)"
-    r"(?:(?P<zulu>Z)|(?P<sign>[+-])(?P<hours>[0-9][0-9]):?(?P<minutes>[0-9][0-9]))?\s+"
-    r"|(?P<short>[0-9]{6} [ 0-9][0-9]:[0-9][0-9]:[0-9][0-9])\s+"
-    r"|\t\t *| {16,}"
-    rf")(?P<connection>[0-9]+) {_WHAT}$"
-)
+KNOWN = "|".join(COMMANDS)
 _ID = r"(?: {4,}[0-9]+| {3}[0-9]{2,}| {2}[0-9]{3,}| [0-9]{4,}|[0-9]{5,})"
-UNTIMED_HEAD = rf"^[\t ]*\t{_ID} (?:{_KNOWN})(?:\t|\s*$| {{2,}})"
+UNTIMED_HEAD = rf"^[\t ]*\t{_ID} (?:{KNOWN})(?:\t|\s*$| {{2,}})"
 """A head without a time, with fewer tabs before it than ``HEAD`` asks for; servers pad the Id to 5 or more."""
 
 _STAMP = (
@@ -108,9 +80,9 @@ ERROR_LOG_LINE = (
 """A line of the error log of MySQL or MariaDB, or the first of a crash's report."""
 
 DAMAGED_HEAD = (
-    rf"^[-+0-9:.TZ]+(?: [0-9:.Z]+)?[\t ]+[0-9]+ (?:{_KNOWN})(?:\t|\s*$| {{2,}})"
-    rf"|^\S{{1,40}}(?: [ 0-9]\S{{0,20}})?\t +[0-9]+ (?:{_KNOWN})\t"
-    rf"|^ *[0-9]+ (?:{_KNOWN})\t|^{_STAMP}\t +\S"
+    rf"^[-+0-9:.TZ]+(?: [0-9:.Z]+)?[\t ]+[0-9]+ (?:{KNOWN})(?:\t|\s*$| {{2,}})"
+    rf"|^\S{{1,40}}(?: [ 0-9]\S{{0,20}})?\t +[0-9]+ (?:{KNOWN})\t"
+    rf"|^ *[0-9]+ (?:{KNOWN})\t|^{_STAMP}\t +\S"
 )
 """The rest of a head: a part of its time, or of its connection's number before a command and a tab."""
 CUT_HEAD = (
@@ -121,7 +93,7 @@ COMMENT = r"^(?:--|#)"
 """The first characters of a comment in a statement, which no head begins with."""
 
 HEAD_INSIDE = (
-    rf".[0-9]Z?\t[\t ]*[0-9]+ (?:{_KNOWN})\t|, Version: [0-9][^\n]* started with:\s*(?:\n|$)"
+    rf".[0-9]Z?\t[\t ]*[0-9]+ (?:{KNOWN})\t|, Version: [0-9][^\n]* started with:\s*(?:\n|$)"
 )
 """A head or the line of a server's start that follows a truncated statement without a line break."""
 
@@ -295,7 +267,7 @@ def _classify(log: Log, ends_above: int, *, is_whole: bool) -> pl.DataFrame:
     text = pl.col("text")
     sentinel = pl.lit(log.has_sentinels) & pl.col("sentinel").is_in(["T", "GAP", "END"])
     lines = _with_line_ends(log, is_whole=is_whole).with_columns(
-        is_sentinel=sentinel.fill_null(False), head=text.str.extract_groups(HEAD)
+        is_sentinel=sentinel.fill_null(False), head=match_heads(log.lines["text"])
     )
     lines = lines.with_columns(
         is_head=to_int64(pl.col("head").struct.field("connection")).is_not_null()
@@ -390,6 +362,10 @@ def _with_untimed_heads(lines: pl.DataFrame) -> pl.DataFrame:
 def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
     """Heads and their continuation lines as rows of ``requests``."""
     first = pl.coalesce("argument", "padded", "rest", pl.lit(""))
+    if not more.height:
+        heads = heads.with_columns(pl.lit(None, pl.String).alias("more"), last="line")
+        target = pl.when("has_text").then(pl.concat_str(first, "cr")).otherwise(first)
+        return _request_rows(log, heads, target, first)
     text = pl.concat_str("gap", "text")
     added = more.group_by("block", maintain_order=True).agg(
         text.str.join("").alias("more"),
@@ -400,7 +376,15 @@ def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
     whole_text = pl.concat_str(first, "more", "more_cr").str.strip_chars_end("\n")
     single = pl.when("has_text").then(pl.concat_str(first, "cr")).otherwise(first)
     target = pl.when(pl.col("more").is_not_null()).then(whole_text).otherwise(single)
-    last = pl.coalesce("last", "line")
+    heads = heads.with_columns(last=pl.coalesce("last", "line"))
+    statement = pl.concat_str(first, "more", ignore_nulls=True)
+    return _request_rows(log, heads, target, statement)
+
+
+def _request_rows(
+    log: Log, heads: pl.DataFrame, target: pl.Expr, statement: pl.Expr
+) -> pl.DataFrame:
+    """Rows of ``requests`` for heads with the number of their ``last`` line."""
     flags = (
         (pl.col("other").is_not_null(), "unknown-command"),
         (pl.col("time").is_null(), "no-time"),
@@ -409,9 +393,11 @@ def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
             (pl.col("clock_flags").str.contains(name, literal=True), name)
             for name in (timestamps.AMBIGUOUS, timestamps.MISSING, timestamps.SET_BACK)
         ),
-        (pl.concat_str(first, "more", ignore_nulls=True).str.contains(HEAD_INSIDE), "head-inside"),
-        ((last == log.last_line) & pl.lit(log.unterminated), "unterminated"),
+        (statement.str.contains(HEAD_INSIDE), "head-inside"),
+        ((pl.col("last") == log.last_line) & pl.lit(log.unterminated), "unterminated"),
     )
+    holds = heads.select(condition.alias(name) for condition, name in flags)
+    flags = [(pl.lit(column), column.name) for column in holds if column.any()]
     return heads.select(
         pl.lit("general").alias("log"),
         "line",
@@ -419,5 +405,5 @@ def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
         pl.col("connection").cast(pl.Int64),
         pl.coalesce("command", "other").alias("command"),
         pl.when(target != "").then(target).alias("target"),
-        join_flags(flags).alias("flags"),
+        flags=join_flags(flags) if flags else pl.lit(None, pl.String),
     )

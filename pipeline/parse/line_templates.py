@@ -256,10 +256,15 @@ def template_codes(text: pl.Series, templates: tuple[LineTemplate, ...]) -> np.n
     group = key.replace_strict(group_of, return_dtype=pl.Int16).to_numpy()
     codes = np.full(text.len(), -1, dtype=np.int16)
     for number, templates_of_group in enumerate(groups):
-        if templates_of_group:
-            places = np.flatnonzero(group == number)
-            part = text.gather(places)
-            codes[places] = _first_matches(part, templates, templates_of_group).to_numpy()
+        places = np.flatnonzero(group == number)
+        part = text.gather(places)
+        for code in templates_of_group:
+            is_match = part.str.contains(templates[code].pattern)
+            matches = is_match.to_numpy()
+            codes[places[matches]] = code
+            places, part = places[~matches], part.filter(~is_match)
+            if not places.size:
+                break
     return codes
 
 
@@ -285,6 +290,8 @@ def _code_expr(templates: tuple[LineTemplate, ...], numbers: tuple[int, ...]) ->
 @cache
 def _may_begin(pattern: str, start: str) -> bool:
     """Whether a line whose first two characters, behind blanks, are ``start`` may match."""
+    if start[:1] == "[" and not re.search(r"\\\[|\\S|\[\^|(?<!\\)\.", pattern):
+        return False
     literal = re.match(r"\^(?:\\s\*)?((?:[A-Za-z0-9 ,:/]|\\[\[\]()^.])*)(.?)", pattern)
     if literal is None or "|^" in pattern:
         return True

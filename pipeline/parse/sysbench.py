@@ -50,6 +50,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import polars as pl
 
@@ -57,7 +58,7 @@ from pipeline.parse import texts
 from pipeline.parse.expressions import join_flags, to_float64, to_int64
 from pipeline.parse.held_lines import HeldLines
 from pipeline.parse.line_templates import ParsedReport, ReportReader, match_templates
-from pipeline.parse.log import Log
+from pipeline.parse.log import Log, log_from_text
 from pipeline.parse.parsed import Parsed, select_table_columns, to_parsed
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
@@ -70,6 +71,7 @@ from pipeline.parse.sysbench_templates import (
     SETUP,
     TEMPLATES,
     WORTH_A_WARNING,
+    interval_lines,
 )
 
 MEBIBYTE = 2**20
@@ -125,7 +127,10 @@ class Reader:
         )
         template = pl.when(is_setup).then(pl.lit("setup")).otherwise("template")
         parsed = replace(parsed, classified=parsed.classified.with_columns(template=template))
-        reports = _reports(parsed, self._checkpoints, log)
+        if parsed.classified["rank"].null_count() < parsed.classified.height:
+            reports = _reports(parsed, self._checkpoints, log)
+        else:
+            reports = _no_reports()
         self._carry(parsed)
         intervals = _intervals(parsed, objects, log)
         records, headers, rejects = self._reports.account_lines(
@@ -297,6 +302,13 @@ def _reports(parsed: ParsedReport, checkpoints: int, log: Log) -> pl.DataFrame:
     return select_table_columns(printed, "client").with_columns(printed["report"])
 
 
+@cache
+def _no_reports() -> pl.DataFrame:
+    """``_reports`` of lines without a report."""
+    lines = pl.DataFrame(schema={"line": pl.Int64, "text": pl.String})
+    return _reports(match_templates(lines, TEMPLATES), 0, log_from_text("", ""))
+
+
 def _is_incomplete() -> pl.Expr:
     """Whether a line that every report of its kind has is missing; fileio of 1.1 has no total time and no count."""
     missing = [~pl.col(f"has_{name}") for name in REQUIRED]
@@ -342,7 +354,11 @@ def _with_setup(parsed: ParsedReport, before: int) -> pl.DataFrame:
 def _intervals(parsed: ParsedReport, objects: JsonObjects, log: Log) -> pl.DataFrame:
     """One row of ``client`` per interval line, or object of JSON."""
     printed = set(parsed.classified["template"].unique())
-    lines = [parsed.lines(name) for name in INTERVALS if name in printed]
+    lines = [
+        interval_lines(parsed) if name == "interval" else parsed.lines(name)
+        for name in INTERVALS
+        if name in printed
+    ]
     lines = pl.concat([pl.DataFrame(schema=INTERVAL_GROUPS), *lines], how="diagonal").sort("line")
     threads = to_int64(pl.coalesce("threads", "count"))
     is_csv = pl.col("qps").is_not_null() & pl.col("which").is_null()
