@@ -260,4 +260,14 @@ def _views(
     array = pa.Array.from_buffers(
         pa.string_view(), starts.size, [None, pa.py_buffer(views), pa.py_buffer(text)]
     )
-    return pl.Series(pl.from_arrow(array))
+    return pl.Series(_ArrowArray(array))
+
+
+class _ArrowArray:
+    """An array of Arrow by its C interface: ``polars.from_arrow`` imports all of ``pyarrow.compute``."""
+
+    def __init__(self, array: pa.Array):
+        self._array = array
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        return self._array.__arrow_c_array__(requested_schema)
