@@ -21,8 +21,8 @@ from pipeline.tables.table_writer import ROW_GROUP_ROWS, TableWriter
 COMPRESSION = "zstd"
 ORDER = (*(name for name in tables.STORED if name != tables.RUNS.name), tables.RUNS.name)
 """Of the tables: that of the run's virtual servers is made last."""
-MAX_ROWS = 2 * ROW_GROUP_ROWS
-"""Rows of a table that are kept in memory."""
+MAX_ROWS, MAX_BYTES = 2 * ROW_GROUP_ROWS, 16 << 20
+"""Rows of a table that are kept in memory, and their estimated size."""
 MIN_DENSE_ROWS = ROW_GROUP_ROWS // 4
 """Rows of a piece whose texts are not copied. The texts of a frame are views of the text of their piece of the log:
 few rows would keep all of it in memory."""
@@ -74,7 +74,10 @@ class TableFiles:
             return
         rows = self._rows.setdefault(table, [])
         rows.append(frame)
-        if self._folder is not None and sum(each.height for each in rows) > MAX_ROWS:
+        if self._folder is not None and (
+            sum(each.height for each in rows) > MAX_ROWS
+            or sum(each.estimated_size() for each in rows) > MAX_BYTES
+        ):
             writer = TableWriter(self._folder / _file(table), frame.schema)
             self._writers[table] = self._open[table] = writer
             while rows:
