@@ -36,8 +36,10 @@ Example:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from pipeline.parse import texts
@@ -51,6 +53,7 @@ from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
 from pipeline.parse.stamps import find_stamps, resolve_stamps
 from pipeline.parse.timestamps import Day, Times
+from pipeline.parse.tokens import PlainPiece
 
 FIELDS = (
     "reads",
@@ -114,6 +117,9 @@ class Reader:
 
     def survey(self, piece: Piece) -> None:
         """Which forms of lines the log has, and the lines that say when."""
+        if not piece.is_last and self._stamps and self._facts.has_names and _is_regular(piece):
+            self._surveyed = None  # no line of it names a device for the next one, or says when
+            return
         lines = self._surveyed = Lines(piece, self._surveyed)
         self._facts.add(lines)
         if lines.stamps.height or not self._stamps:
@@ -181,6 +187,41 @@ class Reader:
                 self._in_flight = count + unknown.len(), line
         if log.unterminated and rows["line"][-1] == log.last_line:
             self._last_number_line = log.last_line
+
+
+def _is_regular(piece: Piece) -> bool:
+    """Whether all lines of a piece are sentinels, or those of whole disks with their path and more than four numbers.
+
+    Such lines say nothing about others, but that there are names.
+    """
+    plain = PlainPiece.of(piece)
+    if plain is None:
+        return False
+    text = plain.text
+    counts = text.fields().counts
+    is_mark = text.begins_with(b"#T") & (counts == 5)
+    path = b"/sys/block/"
+    is_disk = text.has_at(text.line_starts, path[:8]) & text.has_at(text.line_starts + 3, path[3:])
+    if (
+        not is_disk.any()
+        or not (is_mark | (is_disk & (counts > len(OLD_PARTITION_FIELDS) + 1))).all()
+    ):
+        return False
+    names = text.first_words(text.line_starts[is_disk] + len(path))
+    devices = [int(name).to_bytes(8, "little") for name in np.unique(names)]
+    are_whole = [re.fullmatch(rb"([a-z0-9-]+)/[a-z:]*\0*", device) for device in devices]
+    if not all(are_whole):
+        return False
+    disks = pl.DataFrame({"device": [match[1].decode() for match in are_whole if match]})
+    if disks.select(is_partition(pl.col("device")).any()).item():
+        return False
+    piece.log_of(
+        text.lines(np.flatnonzero(is_mark), plain.first_line),
+        plain.first_line + counts.size - 1,
+        has_marks=bool(is_mark.any()),
+        unterminated=False,
+    )
+    return True
 
 
 class Lines:

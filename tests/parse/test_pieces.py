@@ -94,14 +94,14 @@ def test_the_lines_of_all_pieces_are_those_of_the_log(pack, piece_bytes):
     assert [log.warnings for log in logs[:-1]] == [()] * (len(logs) - 1)
 
 
-FAST = [(kind, path) for kind in ("tasks",) for path in goldens(kind)]
+FAST = [(kind, path) for kind in ("tasks", "block") for path in goldens(kind)]
 
 
 @pytest.mark.parametrize(("kind", "path"), FAST, ids=lambda value: getattr(value, "name", value))
 def test_lines_read_by_numpy_are_those_read_by_patterns(kind, path, monkeypatch):
     logs = [path.read_bytes()]
     rng = random.Random(f"fast {path.name}")
-    logs += [damage.damaged_log(logs[0], logs, rng) for _ in range(6)]
+    logs += [damage.damaged_log(logs[0], logs, rng) for _ in range(3)]
     for data in logs:
         for piece_bytes in (300, 1 << 30):
             monkeypatch.setenv("QUEUEVISOR_CAREFUL", "1")
