@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import ROOT, Result, run
+from benchmarks.measure import ROOT, BenchmarkError, Result, run
 
 
 def _run_script(name: str, folder: Path, *arguments: str) -> tuple[Any, str]:
@@ -16,7 +17,11 @@ def _run_script(name: str, folder: Path, *arguments: str) -> tuple[Any, str]:
     values = folder / "values.json"
     command = [sys.executable, ROOT / "benchmarks" / name, "--json", values, *arguments]
     cost = run(command, accept=(0, 1))
-    tables = cost.output[cost.output.index("|") :].strip()
+    if not values.exists():  # not a limit, but an error
+        raise BenchmarkError(f"{name}: no result")
+    tables = re.split(r"\n\n(?:Limits|Required): ", cost.output[cost.output.index("|") :])[
+        0
+    ].strip()
     return json.loads(values.read_text()), tables
 
 
