@@ -82,7 +82,7 @@ def checked_ledger(run: Run, study: Study, processed: Path | str) -> CheckedLedg
     raise ingest.IngestError(ingest_texts.replaced_tables(run.id, processed))
 
 
-class _Replaced(Exception):  # noqa: N818 - no failure
+class _Replaced(Error):  # noqa: N818 - no failure
     """Another process has replaced the run's tables meanwhile."""
 
 

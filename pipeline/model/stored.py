@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import scipy
 
+from pipeline.errors import Error
 from pipeline.files import read_regular_file, write_atomically
 from pipeline.ingest.fingerprint import code_version
 
@@ -38,7 +39,7 @@ CODE = ("equations.py", "network", "measure", "ledger", "demands", "model")
 """Packages and modules of ``pipeline`` that decide a result, besides those that decide the tables."""
 
 
-class Busy(Exception):  # noqa: N818 - no failure
+class Busy(Error):  # noqa: N818 - no failure
     """Another process computes the result."""
 
 
