@@ -65,47 +65,51 @@ def match_heads(text: pl.Series) -> pl.Series:
         return frame.select(by_groups).to_series()
     # the text before the first tab, or before the first two, and what follows
     above = pl.col("text").str.splitn("\t", 2).struct
+    rest = above.field("field_1")
     frame = frame.select(
         "text",
         stamp=above.field("field_0"),
-        below=pl.when(above.field("field_0") == "")
-        .then(above.field("field_1").str.strip_prefix("\t"))
-        .otherwise(above.field("field_1")),
-    ).with_row_index("place")
-    stamps = frame.select("stamp").unique()
+        rest=pl.when(above.field("field_0") == "")
+        .then(rest.str.strip_prefix("\t"))
+        .otherwise(rest),
+    )
+    what = pl.col("rest").str.splitn("\t", 2).struct
+    fields = frame.select(
+        "stamp",
+        is_head=pl.col("text").str.contains(HEAD),
+        number=what.field("field_0").str.strip_chars_start(" ").str.splitn(" ", 2),
+        argument=what.field("field_1"),
+    )
+    number = pl.col("number").struct
+    fields = fields.select(
+        "stamp",
+        "argument",
+        "is_head",
+        connection=number.field("field_0"),
+        command=number.field("field_1"),
+    )
+    stamps = fields["stamp"].unique().to_frame()
     stamps = stamps.with_columns(pl.col("stamp").str.extract_groups(STAMP).struct.unnest())
-    stamps = stamps.filter(
-        pl.any_horizontal(pl.col("day", "short").is_not_null(), pl.col("stamp") == "")
-    )
-    what = pl.col("below").str.splitn("\t", 2).struct
-    number = what.field("field_0").str.strip_chars_start(" ").str.splitn(" ", 2).struct
-    plain = (
-        frame.with_columns(
-            connection=number.field("field_0"),
-            command=number.field("field_1"),
-            argument=what.field("field_1"),
-        )
-        .filter(
-            pl.col("command").is_in(COMMANDS)
-            & pl.col("argument").is_not_null()
-            & pl.col("connection").str.contains("^[0-9]+$")
-            & pl.col("text").str.contains(HEAD)
-        )
-        .join(stamps, on="stamp", how="inner", maintain_order="left")
-    )
-    others = (
-        frame.join(plain, on="place", how="anti") if plain.height < frame.height else frame.clear()
-    )
-    fields = others.select("place", by_groups).unnest("head")
-    every = pl.concat([plain.select("place", *_none_of(plain, fields)), fields])
-    every = every.sort("place") if others.height else every
-    return every.select(pl.struct(pl.exclude("place")).alias("head")).to_series()
-
-
-def _none_of(plain: pl.DataFrame, fields: pl.DataFrame) -> list[pl.Expr]:
-    """The columns of ``fields``, null where ``plain`` has none."""
-    names = fields.columns[1:]
-    return [
-        pl.col(name) if name in plain.columns else pl.lit(None, pl.String).alias(name)
+    is_stamp = pl.any_horizontal(pl.col("day", "short").is_not_null()) | (pl.col("stamp") == "")
+    stamps = stamps.with_columns(is_stamp=is_stamp)
+    fields = fields.join(stamps, on="stamp", how="left", maintain_order="left", nulls_equal=True)
+    is_usual = fields.select(
+        pl.col("is_head")
+        & pl.col("is_stamp")
+        & pl.col("command").is_in(COMMANDS)
+        & pl.col("argument").is_not_null()
+        & pl.col("connection").str.contains("^[0-9]+$")
+    ).to_series()
+    is_usual = is_usual.fill_null(False)
+    names = pl.Series([""], dtype=pl.String).str.extract_groups(HEAD).struct.fields
+    usual = fields.select(
+        pl.col(name) if name in fields.columns else pl.lit(None, pl.String).alias(name)
         for name in names
-    ]
+    )
+    if not is_usual.all():
+        place = pl.int_range(pl.len(), dtype=pl.Int64).alias("place")
+        others = frame.select(place, "text").filter(~is_usual)
+        others = others.select("place", by_groups).unnest("head")
+        usual = usual.with_columns(place).filter(is_usual).select("place", *names)
+        usual = pl.concat([usual, others]).sort("place").drop("place")
+    return usual.to_struct("head")

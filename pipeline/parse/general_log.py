@@ -243,7 +243,10 @@ def _with_escapes(log: Log) -> Log:
     if log.escaped is None:
         return log
     lines = log.lines.join(
-        log.escaped.rename({"text": "whole"}), on="line", how="left", maintain_order="left"
+        log.escaped.rename({"text": "whole"}),
+        on="line",
+        how="left",
+        maintain_order="left",
     )
     text, whole = pl.col("text"), pl.col("whole")
     if log.prefixes is not None:
@@ -290,7 +293,10 @@ def _classify(log: Log, ends_above: int, *, is_whole: bool) -> pl.DataFrame:
     lines = lines.with_columns(marks.fill_null(False))
     command = pl.col("head").struct.field("command")
     opener = first_of(
-        (pl.col("is_head") & (command.is_null() | command.is_in(TEXT_COMMANDS)), "text"),
+        (
+            pl.col("is_head") & (command.is_null() | command.is_in(TEXT_COMMANDS)),
+            "text",
+        ),
         (pl.col("is_head"), "no text"),
         (pl.col("is_banner"), "nothing"),
         (pl.any_horizontal("is_error_log", "is_slow_log", "is_damaged"), "other"),
@@ -322,6 +328,8 @@ def _with_gaps(lines: pl.DataFrame, ends_above: int) -> pl.DataFrame:
     CRs before LF are characters of a statement in a file whose commands end with LF, and line ends in one whose
     commands end, for the most part, with CRLF.
     """
+    if (lines["end"] == "\n").all():
+        return lines.with_columns(gap=pl.lit("\n"), cr=pl.lit(""))
     is_last = pl.col("is_head").shift(-1).fill_null(True)
     last_ends = lines.filter(is_last)["end"]
     if lines.height and lines["line"][0] > 1:
