@@ -42,7 +42,7 @@ SLOW = (
     "tests/cli/test_report.py::",
     "tests/cli/test_runs.py::",
     "tests/assemble/",
-    "tests/measure/test_group_sums.py::test_numbers_are_the_same",
+    "::test_numbers_are_the_same_with_any_number_of_threads",
     "tests/collectors/",
     "::test_the_number_of_workers_changes_nothing",
     "::test_on_random_hosts_right_answers_are_right_and_slips_get_their_hints",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -132,7 +133,7 @@ def decode(data: bytes, name: str, first_line: int = 1) -> tuple[str, list[str]]
     try:
         return text.decode(codec), []
     except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + first_line
+        line = len(re.findall(rb"\r+\n|\r|\n", text[: error.start])) + first_line
         message = f"{name}:{line}: {texts.invalid_encoding(codec)}"
         return text.decode(codec, errors="replace"), [message]
 
