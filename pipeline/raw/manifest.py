@@ -6,6 +6,7 @@ import errno
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +26,8 @@ MAX_DEPTH = 16
 """Objects and lists inside one another; the formats have at most 6."""
 MAX_WINDOW_NS = 31 * 86_400 * 10**9
 """Length of a window: a month."""
+MAX_PATTERNS = 1024
+"""Patterns whose problem is kept in memory: runs of a study have the same few."""
 MAX_PATTERN_LENGTH = 4_096
 """Characters of a regular expression."""
 MAX_ISSUES = 100
@@ -34,6 +37,8 @@ MAX_ISSUES = 100
 def is_inside(path: Path, root: Path) -> bool:
     """Whether ``path``, all links followed, lies in the folder ``root``."""
     try:
+        if path.parent == root and path.name != ".." and not path.is_symlink():
+            return True  # without a look at each folder above
         return path.resolve().is_relative_to(root.resolve())
     except (OSError, RuntimeError):  # a loop of links
         return False
@@ -336,6 +341,7 @@ class ManifestReader:
         return Window(start, end)
 
 
+@lru_cache(MAX_PATTERNS)
 def pattern_problem(pattern: str) -> str | None:
     r"""Why Polars' engine, which has no look-around and no back-references, cannot select processes by a pattern.
 
