@@ -36,24 +36,28 @@ Example:
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from pipeline.parse import texts
 from pipeline.parse.block_devices import IOSTAT, is_iostat_row, is_partition, named_lines
+from pipeline.parse.block_rows import StatLines
 from pipeline.parse.block_times import Snapshots, split_by_sentinels, split_snapshots
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
-from pipeline.parse.log import Log, SnapshotsBefore
-from pipeline.parse.parsed import Parsed, select_table_columns, split_rejects, to_parsed
+from pipeline.parse.log import SENTINEL_COLUMNS, Log, SnapshotsBefore
+from pipeline.parse.parsed import (
+    NO_LINES,
+    Parsed,
+    select_table_columns,
+    split_rejects,
+    to_parsed,
+)
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
 from pipeline.parse.stamps import find_stamps, resolve_stamps
 from pipeline.parse.timestamps import Day, Times
-from pipeline.parse.tokens import PlainPiece
 
 FIELDS = (
     "reads",
@@ -86,6 +90,9 @@ BARE_FIELD_COUNTS = (11, 15, 17)
 MAX_IN_FLIGHT = 2**31 - 1
 """Old kernels print a negative number of requests in flight as a large one."""
 
+NO_BODY = pl.DataFrame(schema={"line": pl.Int64, "text": pl.String})
+NO_REJECTS = pl.DataFrame(schema={"line": pl.Int64, "reason": pl.String})
+
 VMSTAT = r"^procs\s*-+.*memory|^\s*r\s+b\s+swpd|^disk-\s*-+reads"
 
 
@@ -107,6 +114,8 @@ class Reader:
         self._stamps: list[pl.DataFrame] = []
         self._times: Times | None = None
         self._surveyed: Lines | None = None
+        self._surveyed_stats: StatLines | None = None
+        self._devices: tuple[tuple[bytes, ...], pl.DataFrame | None] | None = None
         self._above: Lines | None = None
         self._before = SnapshotsBefore()
         self._refusal = Refusal()
@@ -117,9 +126,15 @@ class Reader:
 
     def survey(self, piece: Piece) -> None:
         """Which forms of lines the log has, and the lines that say when."""
-        if not piece.is_last and self._stamps and self._facts.has_names and _is_regular(piece):
+        self._surveyed_stats = stats = StatLines.of(piece)
+        devices = None if stats is None else self._devices_of(stats)
+        if devices is not None:
+            self._facts.add_devices(devices)
             self._surveyed = None  # no line of it names a device for the next one, or says when
+            if not piece.is_last:
+                stats.plain.piece.skip(stats.plain.text.line_ends.size)
             return
+        self._surveyed_stats = None
         lines = self._surveyed = Lines(piece, self._surveyed)
         self._facts.add(lines)
         if lines.stamps.height or not self._stamps:
@@ -128,11 +143,15 @@ class Reader:
     def read(self, piece: Piece) -> Parsed:
         """The table of the piece."""
         if self._times is None:
-            self._times = resolve_stamps(pl.concat(self._stamps), file=self.file, **self._options)
+            stamps = pl.concat(self._stamps or [find_stamps(NO_BODY)])
+            self._times = resolve_stamps(stamps, file=self.file, **self._options)
             self._warnings += self._times.warnings
+        log, parsed = self._read_stats(piece)
+        if parsed is not None:
+            return parsed
         lines, self._surveyed = self._surveyed, None
         if lines is None or lines.piece is not piece:
-            lines = Lines(piece, self._above)
+            lines = Lines(piece, self._above, log)
         self._above = lines
         log = lines.log
         good, bad = split_devices(lines.frame, log, self._facts)
@@ -153,6 +172,55 @@ class Reader:
             rejects=pl.concat([bad, snapshots.duplicates]),
             snapshots=snapshots.count,
         )
+
+    def _devices_of(self, stats: StatLines) -> pl.DataFrame | None:
+        """``_devices``, for most pieces those of the one before."""
+        if self._devices is None or self._devices[0] != stats.names:
+            self._devices = stats.names, _devices(stats)
+        return self._devices[1]
+
+    def _read_stats(self, piece: Piece) -> tuple[Log | None, Parsed | None]:
+        """The piece read by NumPy; None if it has to be read by patterns, and its log if it was made."""
+        stats, self._surveyed_stats = self._surveyed_stats, None
+        if self._surveyed is not None and self._surveyed.piece is piece:
+            return None, None
+        if stats is None or stats.plain.piece is not piece:
+            stats = StatLines.of(piece)
+        devices = None if stats is None else self._devices_of(stats)
+        if stats is None or devices is None:
+            return None, None
+        counters = stats.counters(BARE_FIELD_COUNTS)
+        if counters is None:
+            return None, None
+        log = stats.plain.log_of(stats.is_mark)
+        snapshots = stats.snapshots(log)
+        in_flight = counters.values[FIELDS.index("in_flight")]
+        if snapshots is None or (in_flight > MAX_IN_FLIGHT).any():
+            return stats.plain.with_lines(log, ~stats.is_mark), None
+        columns = counters.columns(FIELDS)
+        rows = pl.DataFrame(
+            {
+                "line": stats.line_numbers,
+                "snapshot": snapshots + (self._before.count - 1),
+                "device": devices["device"].gather(stats.devices),
+                **columns,
+                "fields": counters.counts,
+            }
+        )
+        times = log.ticks.select(SENTINEL_COLUMNS)[snapshots - 1]
+        self._before = SnapshotsBefore(self._before.count + log.ticks.height, ends_with_tick=True)
+        self._above = None
+        self._refusal.is_needed = False
+        parsed = to_parsed(
+            log,
+            "block",
+            {"block": select_table_columns(rows.hstack(times), "block")},
+            records=NO_LINES,
+            rejects=NO_REJECTS,
+            more_records=rows.height,
+            snapshots=log.ticks.height,
+        )
+        return log, parsed
 
     def finish(self) -> tuple[list[str], list[str]]:
         """Warnings about times, names and fields."""
@@ -189,41 +257,6 @@ class Reader:
             self._last_number_line = log.last_line
 
 
-def _is_regular(piece: Piece) -> bool:
-    """Whether all lines of a piece are sentinels, or those of whole disks with their path and more than four numbers.
-
-    Such lines say nothing about others, but that there are names.
-    """
-    plain = PlainPiece.of(piece)
-    if plain is None:
-        return False
-    text = plain.text
-    counts = text.fields().counts
-    is_mark = text.begins_with(b"#T") & (counts == 5)
-    path = b"/sys/block/"
-    is_disk = text.has_at(text.line_starts, path[:8]) & text.has_at(text.line_starts + 3, path[3:])
-    if (
-        not is_disk.any()
-        or not (is_mark | (is_disk & (counts > len(OLD_PARTITION_FIELDS) + 1))).all()
-    ):
-        return False
-    names = text.first_words(text.line_starts[is_disk] + len(path))
-    devices = [int(name).to_bytes(8, "little") for name in np.unique(names)]
-    are_whole = [re.fullmatch(rb"([a-z0-9-]+)/[a-z:]*\0*", device) for device in devices]
-    if not all(are_whole):
-        return False
-    disks = pl.DataFrame({"device": [match[1].decode() for match in are_whole if match]})
-    if disks.select(is_partition(pl.col("device")).any()).item():
-        return False
-    piece.log_of(
-        text.lines(np.flatnonzero(is_mark), plain.first_line),
-        plain.first_line + counts.size - 1,
-        has_marks=bool(is_mark.any()),
-        unterminated=False,
-    )
-    return True
-
-
 class Lines:
     """The lines of a piece: of devices, those that only name one, and those that say when.
 
@@ -232,10 +265,12 @@ class Lines:
     piece : Piece
     above : Lines, optional
         Of the piece before.
+    log : Log, optional
+        Of the piece, if it was made.
     """
 
-    def __init__(self, piece: Piece, above: Lines | None):
-        self.piece, self.log = piece, piece.log
+    def __init__(self, piece: Piece, above: Lines | None, log: Log | None = None):
+        self.piece, self.log = piece, log or piece.log
         self.body = self.log.body()
         last_text = above.last_text if above else None
         last_title = above.last_title if above else None
@@ -281,12 +316,18 @@ class Facts:
         self.are_shares = self.are_shares and are_shares
         self.has_new_partition = self.has_new_partition or has_new_partition
 
+    def add_devices(self, devices: pl.DataFrame) -> None:
+        """What lines of ``_devices`` say, each of which has a name and more than four numbers."""
+        self.has_names = True
+        self.has_new_partition = self.has_new_partition or devices["is_partition"].any()
+
 
 class Refusal:
     """Refuses the output of iostat and vmstat, which have columns of other units, where no line is a device's."""
 
     def __init__(self):
-        self._is_needed = True
+        self.is_needed = True
+        """Whether no line of a device was read so far."""
         self._has_bad = False
         self._first: dict[str, int] = {}
 
@@ -300,9 +341,9 @@ class Refusal:
         good, bad : polars.DataFrame
             Its lines of devices, and its rejects.
         """
-        self._is_needed = self._is_needed and not good.height
+        self.is_needed = self.is_needed and not good.height
         self._has_bad = self._has_bad or bad.height > 0
-        if not self._is_needed:
+        if not self.is_needed:
             return
         for tool, header in (("iostat", rf"^avg-cpu: |{IOSTAT}"), ("vmstat", VMSTAT)):
             numbers = lines.body.filter(pl.col("text").str.contains(header))["line"]
@@ -341,6 +382,17 @@ IS_NUMBER = pl.col("numbers").str.contains(r"^-?[0-9]+(?:\s+-?[0-9]+)*$") & ~pl.
 IS_KNOWN = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))
 IS_BARE_17 = ~IS_NAMED & IS_NUMBER & (pl.col("fields") == len(FIELDS))
 """What a line is; ``Lines.frame``."""
+
+
+def _devices(stats: StatLines) -> pl.DataFrame | None:
+    """``device`` and ``is_partition`` of each of the files; None if a line of one has not the form of its kind."""
+    body = stats.examples.with_columns(is_iostat=is_iostat_row())
+    named, titles = named_lines(body)
+    is_strict = IS_NAMED & IS_NUMBER & pl.col("fields").is_in(BARE_FIELD_COUNTS)
+    devices = _with_counters(named).select(
+        "device", is_partition=is_partition(pl.col("device")), is_strict=is_strict
+    )
+    return devices if not titles.height and devices["is_strict"].all() else None
 
 
 def split_devices(frame: pl.DataFrame, log: Log, facts: Facts) -> tuple[pl.DataFrame, pl.DataFrame]:

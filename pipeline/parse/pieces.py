@@ -227,6 +227,10 @@ class Piece:
         )
         return self._finished(log)
 
+    def skip(self, line_count: int) -> None:
+        """Pass a piece of that many lines in a survey, which needs none of them."""
+        self.reader.last_line = self.first_line + line_count - 1
+
     def _finished(self, log: Log) -> Log:
         return self.reader.finish(log) if self.is_last else log
 

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.parse.task_records import CPU_TIMES, LINE_FORMATS, TEXT_FIELDS
-from pipeline.parse.tokens import BACKSLASH, DASH, PlainPiece
+from pipeline.parse.tokens import BACKSLASH, DASH, PlainPiece, repeated
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class _Rows:
                 is_good &= self._values[row] <= max_cpu_ticks
         bad_snapshots[self.snapshots[~is_good]] = True
         keys = [self._values[numbers.index(form.names.index(key) + 1)] for key in form.keys]
-        bad_snapshots[self.snapshots[_repeated(self.snapshots, keys)]] = True
+        bad_snapshots[self.snapshots[repeated(self.snapshots, keys)]] = True
 
     def frame(self, good_snapshots: np.ndarray, tick_numbers: pl.Series) -> pl.DataFrame:
         """The rows of good snapshots."""
@@ -169,18 +169,3 @@ class _Rows:
                 at_number += 1
             columns[name] = column
         return pl.DataFrame(columns)
-
-
-def _repeated(snapshots: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
-    """Places of lines whose keys another line of the snapshot has; none if the keys only increase."""
-    same, increases = snapshots[1:] == snapshots[:-1], snapshots[1:] > snapshots[:-1]
-    for key in keys:
-        increases |= same & (key[1:] > key[:-1])
-        same = same & (key[1:] == key[:-1])
-    if increases.all():
-        return np.empty(0, np.int64)
-    order = np.lexsort((*reversed(keys), snapshots))
-    is_same = np.logical_and.reduce(
-        [values[order[1:]] == values[order[:-1]] for values in (snapshots, *keys)]
-    )
-    return order[1:][is_same]

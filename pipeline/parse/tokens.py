@@ -24,13 +24,14 @@ from pipeline.parse.log import Log
 from pipeline.parse.pieces import Piece
 
 BLANK, LINE_FEED, DASH, BACKSLASH = 32, 10, 45, 92
-PRINTABLE = bytes(range(BLANK, 127)) + b"\n"
 PAD = 16
 """Bytes before and behind a text, so that eight bytes may be read at its ends."""
 MAX_DIGITS = 15
 """Longest number that is read: floats are exact up to it."""
 BLOCK = 1 << 14
 """Numbers that are read at once: their intermediate results stay in the processor's cache."""
+CACHED_BYTES = 1 << 18
+"""Length of the texts that are searched at once."""
 INLINE_BYTES = 12
 """Longest text that is in its Arrow view itself."""
 _DIGITS, _HIGH_BITS = 0x3030303030303030, 0x8080808080808080
@@ -45,9 +46,14 @@ def is_fast() -> bool:
 
 def is_plain(data: bytes) -> bool:
     """Whether a text is printable ASCII and line feeds only."""
-    if not data or not data.isascii():
+    if not data or not data.isascii() or b"\x7f" in data:
         return False
-    return not data.translate(None, PRINTABLE)
+    characters = np.frombuffer(data, np.uint8)
+    for at in range(0, characters.size, CACHED_BYTES):
+        part = characters[at : at + CACHED_BYTES]
+        if np.count_nonzero(part < BLANK) != np.count_nonzero(part == LINE_FEED):
+            return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -82,17 +88,27 @@ class Text:
     """
 
     def __init__(self, data: bytes):
-        self.data = b" " * PAD + data + b"\n" * PAD
+        self.data = b"".join((b" " * PAD, data, b"\n" * PAD))
         self.size = len(data)
         self.characters = np.frombuffer(self.data, np.uint8)
         """The text, from ``PAD`` on."""
         self._eight_bytes = np.ndarray(
             (len(self.data) - 7,), dtype="<u8", buffer=self.data, strides=(1,)
         )
-        self.line_ends = np.flatnonzero(self.characters[: PAD + self.size] == LINE_FEED)
+        self.line_ends = self.places_of(LINE_FEED)
         if not data.endswith(b"\n"):
             self.line_ends = np.append(self.line_ends, PAD + self.size)
         self.line_starts = np.append(PAD, self.line_ends[:-1] + 1)
+
+    def places_of(self, byte: int) -> np.ndarray:
+        """Where a character stands."""
+        end = PAD + self.size
+        return np.concatenate(
+            [
+                np.flatnonzero(self.characters[at : min(at + CACHED_BYTES, end)] == byte) + at
+                for at in range(0, end, CACHED_BYTES)
+            ]
+        )
 
     @cached_property
     def _two_bytes(self) -> np.ndarray:
@@ -120,17 +136,29 @@ class Text:
             is_blank == 0, eight_bytes, eight_bytes & ((lowest >> np.uint64(7)) - np.uint64(1))
         )
 
+    def first_bytes(self, places: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """The first bytes from each place on, up to eight, as a number."""
+        shift = (np.uint64(8) - counts.astype(np.uint64)) << np.uint64(3)
+        eight_bytes = self._eight_bytes[places]
+        # a shift by 64 bits is not defined
+        return np.where(
+            counts > 0,
+            (eight_bytes << shift % np.uint64(64)) >> shift % np.uint64(64),
+            np.uint64(0),
+        )
+
     def lines_with(self, byte: int) -> np.ndarray:
         """Numbers of the lines that have a character."""
-        places = np.flatnonzero(self.characters[: PAD + self.size] == byte)
-        return np.unique(np.searchsorted(self.line_ends, places))
+        return np.unique(np.searchsorted(self.line_ends, self.places_of(byte)))
 
-    def fields(self) -> Fields:
-        """The fields of all lines: what stands between white space."""
-        is_text = self.characters[: PAD + self.size + 1] > BLANK
-        changes = np.flatnonzero(is_text[1:] != is_text[:-1]) + 1
+    def fields(self, first: int = 0, stop: int | None = None) -> Fields:
+        """The fields of the lines from ``first`` on, up to ``stop``: what stands between white space."""
+        line_starts = self.line_starts[first:stop]
+        begin = line_starts[0] - 1
+        is_text = self.characters[begin : self.line_ends[first:stop][-1] + 1] > BLANK
+        changes = np.flatnonzero(is_text[1:] != is_text[:-1]) + line_starts[0]
         starts, ends = changes[::2], changes[1::2]
-        bounds = np.append(np.searchsorted(starts, self.line_starts), starts.size)
+        bounds = np.append(np.searchsorted(starts, line_starts), starts.size)
         return Fields(starts, ends, bounds[:-1], np.diff(bounds))
 
     def separators(self) -> Separators:
@@ -202,6 +230,21 @@ def _eight_digits(eight_bytes: np.ndarray, lengths: np.ndarray) -> tuple[np.ndar
     digits *= np.uint64(42949672960001)
     digits >>= np.uint64(32)
     return digits, bad
+
+
+def repeated(snapshots: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
+    """Places of lines whose keys another line of the snapshot has; none if the keys only increase."""
+    same, increases = snapshots[1:] == snapshots[:-1], snapshots[1:] > snapshots[:-1]
+    for key in keys:
+        increases |= same & (key[1:] > key[:-1])
+        same = same & (key[1:] == key[:-1])
+    if increases.all():
+        return np.empty(0, np.int64)
+    order = np.lexsort((*reversed(keys), snapshots))
+    is_same = np.logical_and.reduce(
+        [values[order[1:]] == values[order[:-1]] for values in (snapshots, *keys)]
+    )
+    return order[1:][is_same]
 
 
 class PlainPiece:

@@ -108,3 +108,30 @@ def test_lines_read_by_numpy_are_those_read_by_patterns(kind, path, monkeypatch)
             careful = outcome(kind, data, piece_bytes)
             monkeypatch.delenv("QUEUEVISOR_CAREFUL")
             assert_same(careful, outcome(kind, data, piece_bytes))
+
+
+STAT = "/sys/block/vda/stat:  7300 0 8 1 2123456789 0 16 3 0 4 4"
+ODD_LINES = [
+    "/sys/block/sda1/stat: 1 2 3 4",
+    "/sys/block/vdb/stat:x/sda1/stat 1 2 3 4 5 6 7 8 9 10 11",
+    "/sys/block/vdb/stat: # cat sda1",
+    "/sys/block/vdb/stat: 1 2 3 4 5 6 7 8 9 10 99999999999999999999",
+    "/sys/block/vdb/stat: 1 2 3 4 5 6 7 8 4294967295 10 11",
+    "/sys/block/a b/stat: 1 2 3 4 5 6 7 8 9 10 11",
+    "/sys/block/cciss!c0d0p1/stat:123456789 2 3 4 5 6 7 8 9 10 11 12 13 14 15",
+    "1795383360.5",
+    STAT,
+    "#T 3 bad",
+]
+
+
+@pytest.mark.parametrize("odd", ODD_LINES)
+def test_an_odd_line_among_block_counters_changes_no_other(odd, monkeypatch):
+    ticks = [f"#T {n}000000000 {n} {n} b\n{STAT}\n" for n in range(1, 5)]
+    data = (ticks[0] + ticks[1] + odd + "\n" + "".join(ticks[2:])).encode()
+    for piece_bytes in (1, 150, 1 << 30):
+        monkeypatch.setenv("QUEUEVISOR_CAREFUL", "1")
+        careful = outcome("block", data, piece_bytes)
+        monkeypatch.delenv("QUEUEVISOR_CAREFUL")
+        assert_same(careful, outcome("block", data, piece_bytes))
+        assert careful.tables["block"].height >= 3
