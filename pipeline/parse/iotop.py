@@ -49,11 +49,18 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import polars as pl
 
 from pipeline.parse import texts
 from pipeline.parse.expressions import first_of
-from pipeline.parse.iotop_rows import IS_TITLE, parse_header, read_tasks, read_totals
+from pipeline.parse.iotop_rows import (
+    DEFAULT_COLUMNS,
+    IS_TITLE,
+    parse_header,
+    read_tasks,
+    read_totals,
+)
 from pipeline.parse.iotop_snapshots import (
     SnapshotTimes,
     flag_leaders,
@@ -61,11 +68,13 @@ from pipeline.parse.iotop_snapshots import (
     is_fixed,
     with_snapshot_times,
 )
+from pipeline.parse.iotop_tokens import RowLines
 from pipeline.parse.log import Log, SnapshotsBefore, snapshot_by_repetition, with_snapshot_after
-from pipeline.parse.parsed import Parsed, select_table_columns, to_parsed
+from pipeline.parse.parsed import NO_LINES, Parsed, select_table_columns, to_parsed
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
 from pipeline.parse.timestamps import Day
+from pipeline.parse.tokens import repeated
 
 CLOCK = r"^\s*([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) (.*)$"
 DELAY_WARNING = (
@@ -111,13 +120,21 @@ class Reader:
 
     def survey(self, piece: Piece) -> None:
         """Which program it was, whether delay accounting was on, and times of snapshots."""
+        if self._has_threads and not piece.is_last and piece.reader.sentinels.has_ticks:
+            rows = RowLines.of(piece)
+            if rows is not None:  # all that is wanted is in lines that are neither rows nor totals
+                others, is_c = rows.others()
+                frame = _classified(others)
+                self._is_c = self._is_c or is_c or is_c_program(frame)
+                self._is_delay_unknown = self._is_delay_unknown or _has_warning(frame)
+                piece.skip(rows.is_row.size)
+                return
         before = self._surveyed.after if self._surveyed else Before()
         lines = self._surveyed = Lines(piece, before)
-        what = lines.frame["what"]
-        self._is_delay_unknown = self._is_delay_unknown or bool((what == "warning").any())
+        self._is_delay_unknown = self._is_delay_unknown or _has_warning(lines.frame)
         self._is_c = self._is_c or is_c_program(lines.frame)
         if not self._has_threads:
-            self._has_threads = lines.tasks[0]["tid"].is_not_null().any()
+            self._has_threads = lines.has_threads
         if not lines.log.has_sentinels:
             self._times.add(lines.frame, lines.totals[0])
 
@@ -126,8 +143,12 @@ class Reader:
         surveyed, self._surveyed = self._surveyed, None
         lines = surveyed if surveyed and surveyed.piece is piece else Lines(piece, self._before)
         self._before = lines.after
+        rows, row_lines = lines.read_rows()
         totals, total_lines, total_rejects = lines.totals
         tasks, task_rejects = lines.tasks
+        task_lines = pl.concat([tasks["line"], row_lines])
+        if rows is not None:
+            tasks = pl.concat([tasks, rows], how="diagonal").sort("line") if tasks.height else rows
         self._note(lines, tasks)
         if self._is_delay_unknown:
             tasks = tasks.with_columns(swapin_percent=pl.lit(None), io_percent=pl.lit(None))
@@ -144,7 +165,8 @@ class Reader:
                 "iotop_tasks": select_table_columns(tasks, "iotop_tasks"),
                 "iotop_totals": select_table_columns(totals, "iotop_totals"),
             },
-            records=pl.concat([tasks["line"], total_lines]),
+            records=pl.concat([task_lines, total_lines]),
+            more_records=lines.passed,
             headers=lines.frame.filter(what.is_in(["names", "warning"]))["line"],
             rejects=pl.concat(
                 [_reject_unknown(lines.frame, lines.log), total_rejects, task_rejects]
@@ -197,18 +219,121 @@ class Lines:
     """
 
     def __init__(self, piece: Piece, before: Before):
-        self.piece, self.log = piece, piece.log
-        self._title = before.title
-        self.frame, snapshots, self.is_guessed = _with_snapshots(
-            _classify(self.log), self.log, before, is_only=piece.is_first and piece.is_last
-        )
-        self.snapshots = snapshots.count - before.snapshots.count
-        """Number of snapshots that begin here."""
+        self.piece, self._before = piece, before
+        self._rows = RowLines.of(piece)
+        self._others: pl.DataFrame | None = None
+        """Lines but for the rows that were read by NumPy."""
+        if self._rows is None:
+            self.log = piece.log
+        else:
+            self.log = self._rows.plain.log_of(~self._rows.is_passed)
+        self._find_snapshots()
+        if self._rows is not None and self._needs_all_rows():
+            self.log = self._rows.plain.with_lines(self.log, self._rows.is_passed)
+            self._rows = None
+            self._find_snapshots()
         what, title = before.what, before.title
         if self.frame.height:
             what = self.frame["what"][-1]
         titles = self.frame.filter(IS_TITLE)["text"]
-        self.after = Before(snapshots, what, titles[-1] if titles.len() else title)
+        self.after = Before(self._snapshots, what, titles[-1] if titles.len() else title)
+
+    def _find_snapshots(self) -> None:
+        """Types of the lines of ``log``, and their snapshots."""
+        self.frame, self._snapshots, self.is_guessed = _with_snapshots(
+            _classified(self.log.body()), self.log, self._before, is_only=self._is_only
+        )
+        self.snapshots = self._snapshots.count - self._before.snapshots.count
+        """Number of snapshots that begin here."""
+
+    @property
+    def _is_only(self) -> bool:
+        return self.piece.is_first and self.piece.is_last
+
+    def _needs_all_rows(self) -> bool:
+        """Whether the limits of the snapshots are guessed by their rows."""
+        is_bound = self.frame["what"].is_in(["total", "actual"])
+        return self._is_only and not self.log.has_sentinels and not is_bound.any()
+
+    @property
+    def passed(self) -> int:
+        """Number of rows that are not in ``log``."""
+        return 0 if self._rows is None else int(np.count_nonzero(self._rows.is_passed))
+
+    @cached_property
+    def has_threads(self) -> bool:
+        """Whether a row has a TID."""
+        titles = {*self.frame.filter(IS_TITLE)["text"].unique(), self._before.title}
+        if all(title is not None and "TID" not in title for title in titles):
+            return False
+        has_tid = self.tasks[0]["tid"].is_not_null().any()
+        if not has_tid and self._rows is not None:
+            self.add_rows(self._rows.is_passed)
+            has_tid = self.tasks[0]["tid"].is_not_null().any()
+        return bool(has_tid)
+
+    def add_rows(self, is_added: np.ndarray) -> None:
+        """Read these rows by their pattern."""
+        assert self._rows is not None
+        self.log = self._rows.plain.with_lines(self.log, is_added)
+        self._rows.is_passed &= ~is_added
+        self._find_snapshots()
+        for name in ("totals", "tasks"):
+            self.__dict__.pop(name, None)
+
+    def read_rows(self) -> tuple[pl.DataFrame | None, pl.Series]:
+        """The rows that are read by NumPy, in the form of ``tasks``, and the lines of ``log`` that are among them.
+
+        ``tasks`` then has the rows of all other snapshots.
+        """
+        if self._rows is None:
+            return None, NO_LINES
+        rows, first_line = self._rows.read(), self._rows.plain.first_line
+        lines = self.frame["line"].to_numpy()
+        of_row = (self.frame["what"] == "row").fill_null(False).to_numpy()
+        numbers = self.frame["snapshot"].to_numpy()
+        row_lines = self._rows.lines + first_line
+        above = np.searchsorted(lines, row_lines, "right") - 1
+        snapshots = numbers[above]
+        is_bad = np.zeros(numbers[-1] - numbers[0] + 1, np.bool_)
+        is_other = of_row.copy()
+        is_other[np.searchsorted(lines, row_lines[~self._rows.is_passed[self._rows.lines]])] = False
+        is_bad[numbers[is_other] - numbers[0]] = True
+        key, has_key = self._keys(row_lines)
+        is_good = rows.is_good & of_row[above] & has_key
+        is_bad[snapshots[~is_good] - numbers[0]] = True
+        number = rows.frame["number"].to_numpy()
+        is_bad[snapshots[repeated(snapshots, [number])] - numbers[0]] = True
+        is_kept = ~is_bad[snapshots - numbers[0]]
+        if not is_kept.all():
+            is_added = np.zeros(self._rows.is_row.size, np.bool_)
+            is_added[self._rows.lines[~is_kept]] = True
+            self.add_rows(is_added & self._rows.is_passed)
+        other_key = "tid" if key == "pid" else "pid"
+        lines_of_log = row_lines[is_kept & ~self._rows.is_passed[self._rows.lines]]
+        self._others = self.frame.filter(~pl.Series(np.isin(self.frame["line"], lines_of_log)))
+        self.__dict__.pop("tasks", None)
+        frame = rows.frame.rename({"number": key}).with_columns(
+            pl.Series("snapshot", snapshots),
+            pl.lit(None, pl.Int64).alias(other_key),
+            flags=pl.lit(None, pl.String),
+        )
+        if not is_kept.all():
+            frame = frame.filter(pl.Series(is_kept))
+        return frame, pl.Series(lines_of_log)
+
+    def _keys(self, row_lines: np.ndarray) -> tuple[str, np.ndarray]:
+        """What the first number of the rows is, and of which rows it is sure."""
+        titles = self.frame.filter(IS_TITLE)
+        keys = {title: _key_of(title) for title in (*titles["text"].unique(), self._before.title)}
+        if titles.height and titles["line"][0] < row_lines[0]:
+            keys = {title: keys[title] for title in titles["text"].unique()}
+        key = "pid" if "pid" in keys.values() else "tid"
+        if len(set(keys.values())) == 1:
+            return key, np.full(row_lines.size, key in keys.values())
+        of_titles = [keys.get(title) for title in (self._before.title, *titles["text"])]
+        above = np.searchsorted(titles["line"].to_numpy(), row_lines)
+        return key, np.array([of_title == key for of_title in of_titles])[above]
 
     @cached_property
     def totals(self) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
@@ -218,15 +343,30 @@ class Lines:
     @cached_property
     def tasks(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The table ``iotop_tasks`` without times, and rejects."""
-        return read_tasks(self.frame, self.log, self._title)
+        frame = self.frame if self._others is None else self._others
+        return read_tasks(frame, self.log, self._before.title)
+
+
+def _key_of(title: str | None) -> str:
+    """``tid`` or ``pid`` where the columns below a line of names are the usual ones; empty where they are not."""
+    columns = DEFAULT_COLUMNS if title is None else parse_header(title)
+    if not columns or columns[1:] != DEFAULT_COLUMNS[1:] or columns[0] not in ("TID", "PID"):
+        return ""
+    return columns[0].lower()
 
 
 # ---------------------------------------------------------------------------------------------- what a line is
 
 
-def _classify(log: Log) -> pl.DataFrame:
-    """The body without byte literals and times, and the type (``what``) of each line: row, total, actual, names…"""
-    body = log.body()
+def _has_warning(lines: pl.DataFrame) -> bool:
+    """Whether delay accounting was off by a line of them."""
+    return bool((lines["what"] == "warning").any())
+
+
+def _classified(body: pl.DataFrame) -> pl.DataFrame:
+    """The lines (``line``, ``text``, ``sentinel``) without byte literals and times, and the type (``what``) of each:
+    row, total, actual, names…
+    """
     literal = pl.col("text").str.extract_groups(BYTES_LITERAL).struct
     inside = pl.coalesce(literal.field("1"), literal.field("2")).str.replace_all(r"\\(['\\])", "$1")
     has_bytes = inside.str.contains(ESCAPED_BYTES.pattern)

@@ -127,6 +127,8 @@ def read_tasks(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The table ``iotop_tasks`` without times, and rejects; ``title_before``: the column names above the first line."""
     rows = lines.filter(pl.col("what") == "row").select("line", "text", "snapshot")
+    if not rows.height:
+        return pl.DataFrame(schema=TASKS), rows.select("line", reason=pl.lit(None, pl.String))
     titles = lines.filter(IS_TITLE).select("line", title="text")
     rows = rows.join_asof(titles, on="line", strategy="backward")
     rows = rows.with_columns(pl.col("title").fill_null(pl.lit(title_before, pl.String)))

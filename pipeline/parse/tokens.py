@@ -23,7 +23,7 @@ import pyarrow as pa
 from pipeline.parse.log import Log
 from pipeline.parse.pieces import Piece
 
-BLANK, LINE_FEED, DASH, BACKSLASH = 32, 10, 45, 92
+BLANK, LINE_FEED, DASH, POINT, BACKSLASH = 32, 10, 45, 46, 92
 PAD = 16
 """Bytes before and behind a text, so that eight bytes may be read at its ends."""
 MAX_DIGITS = 15
@@ -126,6 +126,10 @@ class Text:
         mask = np.uint64((1 << (8 * len(text))) - 1)
         return (self._eight_bytes[places] & mask) == np.uint64(int.from_bytes(text, "little"))
 
+    def eight_bytes_at(self, places: np.ndarray) -> np.ndarray:
+        """The eight bytes from each place on as a number, the first in its lowest byte."""
+        return self._eight_bytes[places]
+
     def first_words(self, places: np.ndarray) -> np.ndarray:
         """The bytes from each place on to the next blank, eight at most, as a number."""
         eight_bytes = self._eight_bytes[places]
@@ -189,11 +193,32 @@ class Text:
             are_numbers[longer] &= bad == 0
         return values.view(np.int64), are_numbers
 
+    def hundredths(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers with a point and two decimals, times 100, and which of the texts are one of up to eight bytes."""
+        lengths = ends - starts
+        packed = self._eight_bytes[ends - 8]
+        is_form = (
+            (lengths >= 4) & (lengths <= 8) & ((packed >> np.uint64(40)) & np.uint64(255) == POINT)
+        )
+        # the decimals stay, what is in front of the point moves to its place
+        whole = (packed & np.uint64((1 << 40) - 1)) << np.uint64(8)
+        digits = (packed & np.uint64(0xFFFF << 48)) | whole
+        value, bad = _eight_digits(digits, np.where(is_form, lengths - 1, 1))
+        return value.view(np.int64), is_form & (bad == 0)
+
     def texts(self, starts: np.ndarray, ends: np.ndarray) -> pl.Series:
         """The texts between these places, without copies: they keep the whole text in memory."""
+        eight_bytes = np.empty((starts.size, 2), np.uint64)
+        for at in range(0, starts.size, BLOCK):
+            block = slice(at, at + BLOCK)
+            self._set_views(eight_bytes[block], starts[block], ends[block])
+        buffers = [None, pa.py_buffer(eight_bytes), pa.py_buffer(self.data)]
+        return pl.Series(pa.Array.from_buffers(pa.string_view(), starts.size, buffers))
+
+    def _set_views(self, eight_bytes: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> None:
+        """Set the views of texts in Arrow's format."""
         lengths = (ends - starts).astype(np.uint64)
         head, tail = self._eight_bytes[starts], self._eight_bytes[starts + 4]
-        eight_bytes = np.empty((starts.size, 2), np.uint64)
         # a view has the length, then the text, or its first four bytes, its buffer and its offset
         is_inline = lengths <= INLINE_BYTES
         first = np.minimum(lengths, np.uint64(4)) * np.uint64(8)
@@ -207,8 +232,6 @@ class Text:
         mask[is_full] = np.uint64(0xFFFFFFFFFFFFFFFF)
         offsets = starts.astype(np.uint64) << np.uint64(32)
         eight_bytes[:, 1] = np.where(is_inline, tail & mask, offsets)
-        buffers = [None, pa.py_buffer(eight_bytes), pa.py_buffer(self.data)]
-        return pl.Series(pa.Array.from_buffers(pa.string_view(), starts.size, buffers))
 
     def lines(self, numbers: np.ndarray, first_line: int) -> pl.DataFrame:
         """``line`` and ``text`` of some lines, by their numbers from 0."""

@@ -94,7 +94,7 @@ def test_the_lines_of_all_pieces_are_those_of_the_log(pack, piece_bytes):
     assert [log.warnings for log in logs[:-1]] == [()] * (len(logs) - 1)
 
 
-FAST = [(kind, path) for kind in ("tasks", "block") for path in goldens(kind)]
+FAST = [(kind, path) for kind in ("tasks", "block", "iotop") for path in goldens(kind)]
 
 
 @pytest.mark.parametrize(("kind", "path"), FAST, ids=lambda value: getattr(value, "name", value))
