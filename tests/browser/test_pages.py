@@ -72,7 +72,7 @@ def test_the_index_page_opens_offline_with_a_row_of_each_run_and_a_card_of_each_
     assert opened.count("#runs-table tbody tr") == runs
     lessons = sum(row["page"].startswith("course/") for row in rendered.manifest["pages"])
     assert opened.count("li.card") == len(rendered.manifest["pages"]) - runs - lessons + 1
-    assert opened.count('.card img[src^="data:image/svg+xml"]') == opened.count("li.card")
+    assert opened.count('.card img[loading=lazy][src$=".svg"]') == opened.count("li.card")
     assert "Content Security Policy" not in opened.console
 
 

@@ -96,7 +96,7 @@ def test_a_fault_of_a_parser_costs_one_log(raw, processed, monkeypatch):
     def fails(*_, **__):
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(access_log, "parse", fails)
+    monkeypatch.setattr(access_log.Reader, "read", fails)
     rows = ingest.ingest(find_runs(raw, run="db-1"), processed)
     assert (
         "web/access.log: not read: the access parser failed: ZeroDivisionError: division by zero"
