@@ -120,7 +120,8 @@ class Reader:
 
     def survey(self, piece: Piece) -> None:
         """Which program it was, whether delay accounting was on, and times of snapshots."""
-        if self._has_threads and not piece.is_last and piece.reader.sentinels.has_ticks:
+        is_only = piece.is_first and piece.is_last
+        if self._has_threads and not is_only and piece.reader.sentinels.has_ticks:
             rows = RowLines.of(piece)
             if rows is not None:  # all that is wanted is in lines that are neither rows nor totals
                 others, is_c = rows.others()

@@ -322,7 +322,9 @@ class Pieces:
                 if not place:
                     self.source.budget.check_length(len(buffer), self.source.name)
                     break
-                yield bytes(buffer[:place]), False
+                with memoryview(buffer) as view:
+                    data = bytes(view[:place])
+                yield data, False
                 del buffer[:place]
                 is_first, searched = False, 0
         yield bytes(buffer), True

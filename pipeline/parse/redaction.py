@@ -24,7 +24,11 @@ def _redact(column: pl.Series) -> pl.Series:
     suspects = distinct.filter(distinct.str.contains(redact.SUSPECT))
     if suspects.is_empty():
         return column
-    return _replace_each(column, redact.redact_line, suspects)
+    redacted = pl.Series(map(redact.redact_line, suspects), dtype=pl.String)
+    is_changed = redacted != suspects
+    if not is_changed.any():
+        return column
+    return column.replace(suspects.filter(is_changed), redacted.filter(is_changed))
 
 
 def without_values(frame: pl.DataFrame, kind: str) -> pl.DataFrame:

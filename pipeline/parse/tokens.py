@@ -225,6 +225,9 @@ class Text:
         eight_bytes[:, 0] = lengths | (
             (head & ((np.uint64(1) << first) - np.uint64(1))) << np.uint64(32)
         )
+        if lengths.max() <= 4:
+            eight_bytes[:, 1] = 0
+            return
         rest = np.maximum(lengths, np.uint64(4)) - np.uint64(4)
         rest = np.minimum(rest, np.uint64(8)) * np.uint64(8)
         is_full = rest == 64
