@@ -24,6 +24,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 BEFORE = "8cf8864"
 """Commit whose readers and commands are a peer: the last one that read a whole log into memory."""
+BEFORE_NEEDS = ("pandera==0.35.0", "typeguard", "typing-inspect")
+"""Libraries of that commit that this one does not have."""
 MB = 1_000_000
 
 
@@ -183,7 +185,7 @@ def spread(values: Sequence[float]) -> float:
 
 @cache
 def tree_before() -> Path | None:
-    """A copy of ``pipeline`` at ``BEFORE``; None where that commit or a library that it needs is missing."""
+    """A copy of ``pipeline`` at ``BEFORE``; None, told on standard error, where that commit or a library is missing."""
     folder = ROOT / "build" / f"pipeline-{BEFORE}"
     if not (folder / "pipeline").is_dir():
         archive = [
@@ -199,11 +201,14 @@ def tree_before() -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
         packed = subprocess.run(archive, capture_output=True)
         if packed.returncode:
+            print(f"not compared with the code before: no commit {BEFORE}", file=sys.stderr)
             return None
         subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True)
     try:
         run([sys.executable, "-c", "import pipeline.cli.app, pipeline.parse"], tree=folder)
     except BenchmarkError:
+        needed = " ".join(BEFORE_NEEDS)
+        print(f"not compared with the code before: pip install {needed}", file=sys.stderr)
         return None
     return folder
 
