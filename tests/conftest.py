@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +87,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def root() -> Path:
     """The repository's root."""
     return ROOT
+
+
+@pytest.fixture
+def call(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """The program in this process: exit code, standard output, standard error."""
+
+    from pipeline.cli import main
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["queuevisor", *map(str, words)])
+        try:
+            code = main()
+        except SystemExit as exit_:
+            code = exit_.code
+        done = capsys.readouterr()
+        return code or 0, done.out, done.err
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,6 @@ Example:
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 
@@ -67,7 +66,7 @@ from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed, split_rejects, to_parsed
 from pipeline.parse.pieces import Piece
 from pipeline.parse.prefixes import strip_prefixes
-from pipeline.parse.reader import read_whole
+from pipeline.parse.reader import is_fast, read_whole
 
 _REQUEST = (
     r"^(?P<command>[A-Z][A-Z_-]*) (?P<target>.*?)(?: (?P<protocol>[A-Z]+/[0-9]+(?:\.[0-9]+)?))?$"
@@ -409,7 +408,7 @@ def _request_parts(request: pl.Series) -> pl.DataFrame:
     """
     by_groups = pl.col("request").str.extract_groups(_REQUEST).struct.unnest()
     frame = request.to_frame("request")
-    if request.len() < MIN_LINES_BY_WORDS or os.environ.get("QUEUEVISOR_CAREFUL") == "1":
+    if request.len() < MIN_LINES_BY_WORDS or not is_fast():
         return frame.select(by_groups)
     split = request.str.split_exact(" ", 3).struct.unnest()
     ends = split.select("field_0", "field_2").unique()

@@ -16,8 +16,6 @@ Example:
 
 from __future__ import annotations
 
-import os
-
 import polars as pl
 
 from pipeline.parse import texts
@@ -34,6 +32,7 @@ from pipeline.parse.access_fields import (
     to_duration_s,
 )
 from pipeline.parse.expressions import first_of
+from pipeline.parse.reader import is_fast
 
 _QUOTED = f"{ESCAPED}*"
 _HEAD = (
@@ -155,7 +154,7 @@ def _match_by_quotes(body: pl.DataFrame) -> pl.DataFrame:
     Most lines are in the combined form without a backslash: what is between their six quotes is the same as the groups,
     which take longer.
     """
-    if body.height < MIN_LINES_BY_QUOTES or os.environ.get("QUEUEVISOR_CAREFUL") == "1":
+    if body.height < MIN_LINES_BY_QUOTES or not is_fast():
         return _with_unescaped_quotes(_match(body, PATTERN), body)
     text = pl.col("text")
     parts = [pl.col(f"field_{number}") for number in range(7)]

@@ -8,9 +8,9 @@ Example:
 
 from __future__ import annotations
 
-import os
-
 import polars as pl
+
+from pipeline.parse.reader import is_fast
 
 COMMANDS = (
     "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown",
@@ -61,7 +61,7 @@ def match_heads(text: pl.Series) -> pl.Series:
     """
     by_groups = pl.col("text").str.extract_groups(HEAD).alias("head")
     frame = text.to_frame("text")
-    if text.len() < MIN_LINES_BY_TABS or os.environ.get("QUEUEVISOR_CAREFUL") == "1":
+    if text.len() < MIN_LINES_BY_TABS or not is_fast():
         return frame.select(by_groups).to_series()
     # the text before the first tab, or before the first two, and what follows
     above = pl.col("text").str.splitn("\t", 2).struct

@@ -19,7 +19,6 @@ Example:
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of
 from pipeline.parse.log import Log
+from pipeline.parse.reader import is_fast
 
 MIN_LINES_BY_KEY = 5000
 """Lines from which on it is faster to search only for templates that may begin as a line does."""
@@ -242,7 +242,7 @@ def match_templates(body: pl.DataFrame, templates: tuple[LineTemplate, ...]) -> 
 
 def template_codes(text: pl.Series, templates: tuple[LineTemplate, ...]) -> np.ndarray:
     """Place in ``templates`` of the first one that each line matches, -1 for none (Int16)."""
-    if text.len() < MIN_LINES_BY_KEY or os.environ.get("QUEUEVISOR_CAREFUL") == "1":
+    if text.len() < MIN_LINES_BY_KEY or not is_fast():
         every = tuple(range(len(templates)))
         return _first_matches(text, templates, every).to_numpy()
     key = text.str.strip_chars_start().str.head(2)

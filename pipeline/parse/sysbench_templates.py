@@ -9,13 +9,13 @@ Example:
 
 from __future__ import annotations
 
-import os
 import re
 
 import polars as pl
 
 from pipeline.parse.expressions import NUMBER
 from pipeline.parse.line_templates import LineTemplate, ParsedReport
+from pipeline.parse.reader import is_fast
 
 _PER_SECOND = rf"(?P<n>[0-9]+)\s+\((?P<rate>{NUMBER}) per sec\.\)\s*$"
 _TIME = rf"(?P<value>{NUMBER})(?P<unit>ms|s)?\s*$"
@@ -139,7 +139,7 @@ def interval_lines(parsed: ParsedReport) -> pl.DataFrame:
     Most have eighteen parts between blanks: these are split, which is faster than groups.
     """
     kept = parsed.classified.filter(pl.col("template") == "interval")
-    if kept.height < MIN_LINES_BY_BLANKS or os.environ.get("QUEUEVISOR_CAREFUL") == "1":
+    if kept.height < MIN_LINES_BY_BLANKS or not is_fast():
         return parsed.lines("interval")
     part = [pl.col(f"field_{number}") for number in range(19)]
     split = kept.select("line", "report", pl.col("text").str.split_exact(" ", 18).struct.unnest())

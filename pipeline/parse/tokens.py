@@ -12,7 +12,6 @@ Example:
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -22,6 +21,7 @@ import pyarrow as pa
 
 from pipeline.parse.log import Log
 from pipeline.parse.pieces import Piece
+from pipeline.parse.reader import is_fast
 
 BLANK, LINE_FEED, DASH, POINT, BACKSLASH = 32, 10, 45, 46, 92
 PAD = 16
@@ -37,11 +37,6 @@ INLINE_BYTES = 12
 _DIGITS, _HIGH_BITS = 0x3030303030303030, 0x8080808080808080
 _TO_HIGH_BIT = 0x7676767676767676
 """Added to a byte above 9, it sets its highest bit."""
-
-
-def is_fast() -> bool:
-    """Whether lines may be read by NumPy; not with ``QUEUEVISOR_CAREFUL=1``, for comparisons."""
-    return os.environ.get("QUEUEVISOR_CAREFUL") != "1"
 
 
 def is_plain(data: bytes) -> bool:

@@ -6,7 +6,6 @@ make a small ``Log``, on which the parser of top works as on all lines.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,11 +14,10 @@ import polars as pl
 from pipeline.parse import ascii_fields, top_tokens
 from pipeline.parse.log import Log
 from pipeline.parse.pieces import Piece
+from pipeline.parse.reader import is_fast
 from pipeline.parse.top_columns import ColumnHeader
 from pipeline.parse.top_rows import flag_spliced, read_rows
 
-CAREFUL = "QUEUEVISOR_CAREFUL"
-"""Environment variable that switches this off."""
 MIN_BYTES = 1 << 13
 """Of a piece; a shorter one is faster without."""
 MAX_OTHER_SHARE = 0.2
@@ -68,7 +66,7 @@ class Sketch:
     def of(cls, piece: Piece) -> Sketch | None:
         """The sketch of a piece; None if all its lines have to be read."""
         text = piece.data
-        if text is None or len(text) < max(MIN_BYTES, 8) or os.environ.get(CAREFUL):
+        if text is None or len(text) < max(MIN_BYTES, 8) or not is_fast():
             return None
         if not text.isascii() or any(byte in text for byte in (b"\0", b"\r", b"\x1b")):
             return None

@@ -34,8 +34,3 @@ def not_reached(url: str, error: BaseException) -> str:
 def no_cache(folder: object, error: OSError) -> str:
     """Error: the folder of the mirrors cannot be written."""
     return f"{folder}: cannot be written ({error.strerror or error}); give another folder with QUEUEVISOR_CACHE"
-
-
-def nothing_at(url: str) -> str:
-    """Error: a URL without any file, which is mostly a wrong one."""
-    return f"{url}: nothing is stored there"

@@ -170,7 +170,7 @@ def careful(monkeypatch):
 
     def read(data, **given):
         with monkeypatch.context() as patch:
-            patch.setenv(top_sketch.CAREFUL, "1")
+            patch.setenv("QUEUEVISOR_CAREFUL", "1")
             return outcome("top", data, 1 << 30, **given)
 
     return read

@@ -1,12 +1,9 @@
 """ingest, ledger and runs where raw runs and tables are on object storage: fsspec's memory file system."""
 
-import sys
-
 import pytest
 from ingest_runs import make_run, tree
 from memory_storage import contents, upload
 
-from pipeline.cli import main
 from pipeline.ingest import fingerprint, remote
 
 RAW, PROCESSED = "memory://bucket/raw", "memory://bucket/processed"
@@ -30,21 +27,6 @@ def bucket(raw, tmp_path, monkeypatch):
     monkeypatch.setenv("QUEUEVISOR_CACHE", str(tmp_path / "cache"))
     yield memory
     memory.store.clear()
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """The program in this process: exit code, standard output, standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["queuevisor", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-            sys.exit(0)
-        done = capsys.readouterr()
-        return ended.value.code or 0, done.out, done.err
-
-    return call
 
 
 def stored(url):

@@ -1,7 +1,6 @@
 """ingest, ledger and report with --scheduler: the same bytes as alone; workers that see other files."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,27 +8,11 @@ import small_study
 from notebook_files import notebook, write
 
 from pipeline import ingest, report
-from pipeline.cli import main
 from pipeline.ingest import parallel
 from pipeline.raw import find_runs
 from pipeline.workers import ClusterError, same
 
 pytestmark = pytest.mark.xdist_group("cluster")
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """The program in this process: exit code, standard output, standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["queuevisor", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-            sys.exit(0)
-        done = capsys.readouterr()
-        return ended.value.code or 0, done.out, done.err
-
-    return call
 
 
 @pytest.fixture(scope="module")
