@@ -14,19 +14,33 @@ from benchmarks.commands import time_ingest
 from benchmarks.fleet import filter_ledgers, index_page
 from benchmarks.fleet import run as fleet
 from benchmarks.measure import Cost, Result
-from benchmarks.parse import time_parse
-from benchmarks.parse.logs import LOGS, write_log
+from benchmarks.parse import logs, memory, time_parse
+from benchmarks.parse.logs import KIND_OF, LOGS, OTHERS, write_log
 from benchmarks.parse.run import MIN_SPEEDUP
 
 
-@pytest.mark.parametrize("kind", LOGS)
-def test_a_log_of_each_kind_is_read_without_a_reject(kind, tmp_path):
-    path = tmp_path / f"{kind}.log"
-    size = write_log(kind, path, 30_000)
+@pytest.mark.parametrize("log", LOGS | OTHERS)
+def test_a_log_of_each_kind_is_read_without_a_reject(log, tmp_path):
+    path = tmp_path / f"{log}.log"
+    size = write_log(log, path, 30_000)
     assert 30_000 <= size == path.stat().st_size
-    read = time_parse.ours(kind, path)
+    read = time_parse.ours(KIND_OF.get(log, log), path)
     assert read["rows"] > 5 and read["lines"] == len(path.read_text().splitlines())
-    assert kind == "top" or kind in MIN_SPEEDUP
+    assert log == "top" or KIND_OF.get(log, log) in MIN_SPEEDUP
+
+
+@pytest.mark.parametrize("log", ["iotop", "general"])
+def test_a_long_log_has_the_same_bodies_again_with_other_times(log, tmp_path, monkeypatch):
+    path = tmp_path / f"{log}.log"
+    write_log(log, path, 60_000)
+    text = path.read_text()
+    monkeypatch.setattr(logs, "DISTINCT_BYTES", 20_000)
+    size = write_log(log, path, 60_000)
+    again = path.read_text()
+    assert len(again) == size and again[:20_000] == text[:20_000] and again != text
+    kept = [line for line in again.splitlines() if not line.startswith(("#T", "261122"))]
+    assert len(set(kept)) < len(kept) / 2
+    assert time_parse.ours(log, path)["lines"] == len(again.splitlines())
 
 
 def test_the_peers_read_the_same_rows(tmp_path):
@@ -73,6 +87,20 @@ def test_a_process_is_measured_with_its_output(tmp_path):
 def test_a_ratio_is_compared_with_what_is_required(result, ratio, is_met):
     assert (result.ratio, result.is_met) == (pytest.approx(ratio), is_met)
     assert len(result.cells()) == len(measure.HEADINGS)
+
+
+def test_peaks_of_large_logs_are_compared_with_their_limits_and_growth_of_top():
+    def of(log, mb, peak, per_mb_ms=40.0, tables=memory.PARQUET):
+        return memory.Reading(log, tables, mb, mb, 1.0, per_mb_ms, peak, 1.0)
+
+    top = [of("top", mb, peak) for mb, peak in ((50, 300), (800, 400), (3000, 420), (10_000, 620))]
+    results = list(memory.compare([*top, of("tasks", 50, 200), of("tasks", 800, 900, 60)]))
+    rows = {(r.what, r.peer): (r.is_met, r.ratio) for r in results}
+    assert rows["top, 10,000 MB, tables Parquet: peak memory", "50 MB"] == (False, 620 / 300)
+    assert rows["top, 10,000 MB, tables Parquet: peak memory", "800 MB"] == (False, 1.55)
+    assert rows["top, 800 MB, tables Parquet: CPU time per MB", "50 MB"] == (True, 1.0)
+    assert rows["tasks, 800 MB, tables Parquet: peak memory", "50 MB"] == (True, 4.5)
+    assert len(results) == 6
 
 
 def test_growth_per_run_is_without_the_start_of_the_process():

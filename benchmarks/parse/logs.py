@@ -1,14 +1,22 @@
-"""Generated logs of any size for the benchmark, the same for the same seed, in the format of each tool."""
+"""Generated logs of any size for the benchmark, the same for the same seed, in the format of each tool.
+
+A log is records of a head, which has a time or a number, and a body. The bodies of the first ``DISTINCT_BYTES`` are
+drawn at random; a longer log has them again and again, as drawing 10 GB takes longer than reading them.
+"""
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 
 SECOND = 1_000_000_000
 EPOCH = 1_795_383_360
-
+DISTINCT_BYTES = 60_000_000
+BLOCK_BYTES = 1_000_000
+"""Written at a time."""
 
 SIZES = ("10.6g", "125.1m", "0", "0", "0", "1520", "9796", "61200", "988140", "27896")
 """RES as top prints it: mostly KiB, a few with a unit letter."""
@@ -24,6 +32,11 @@ def clock(number: int) -> str:
     return f"{number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d}"
 
 
+def no_head(_: int) -> str:
+    """Of a record without a time."""
+    return ""
+
+
 def top(dice: random.Random) -> Iterator[str]:
     """procps 3.3.10 with 600 processes."""
     tasks = [
@@ -31,7 +44,6 @@ def top(dice: random.Random) -> Iterator[str]:
          dice.choice(("qemu-kvm", "kworker/0:1H", "/usr/sbin/mysqld --basedir=/usr", "sshd")))
         for pid in sorted(dice.sample(range(1, 99999), 600))
     ]  # fmt: skip
-    number = 0
     while True:
         rows = "".join(
             f"{pid:5d} {user:8s}  20   0 {dice.randrange(10**7):7d} {dice.choice(SIZES):>6s} "
@@ -40,7 +52,7 @@ def top(dice: random.Random) -> Iterator[str]:
             for pid, user, state, command in tasks
         )
         yield (
-            f"top - {clock(number)} up 2 days, 17:39,  2 users,  load average: 0.41, 0.51, 0.68\n"
+            " up 2 days, 17:39,  2 users,  load average: 0.41, 0.51, 0.68\n"
             "Tasks: 600 total,   1 running, 599 sleeping,   0 stopped,   0 zombie\n"
             "%Cpu(s): 18.7 us,  4.6 sy,  0.0 ni, 76.0 id,  0.2 wa,  0.0 hi,  0.5 si,  0.0 st\n"
             "KiB Mem :  3861332 total,  3446476 free,   216940 used,   197916 buff/cache\n"
@@ -48,12 +60,10 @@ def top(dice: random.Random) -> Iterator[str]:
             "  PID USER      PR  NI    VIRT    RES    SHR S %CPU %MEM     TIME+ COMMAND\n"
             f"{rows}\n"
         )
-        number += 1
 
 
 def iotop(dice: random.Random) -> Iterator[str]:
     """iotop.py 0.6 with 100 tasks."""
-    number = 0
     while True:
         rows = "".join(
             f"{tid:7d} be/4 mysql    {dice.randrange(10**5) / 100:8.2f} K/s {dice.randrange(10**5) / 100:8.2f} K/s "
@@ -61,30 +71,34 @@ def iotop(dice: random.Random) -> Iterator[str]:
             for tid in range(1000, 1100)
         )
         yield (
-            f"{tick(number)}Total DISK READ :     365.81 K/s | Total DISK WRITE :       2.24 M/s\n"
+            "Total DISK READ :     365.81 K/s | Total DISK WRITE :       2.24 M/s\n"
             "Actual DISK READ:     365.81 K/s | Actual DISK WRITE:       1.10 M/s\n"
             f"    TID  PRIO  USER     DISK READ  DISK WRITE  SWAPIN      IO    COMMAND\n{rows}"
         )
-        number += 1
 
 
 def block(dice: random.Random) -> Iterator[str]:
     """20 devices of 17 fields, as ``grep -H '' /sys/block/*/stat`` prints them."""
-    number = 0
     while True:
-        yield tick(number) + "".join(
+        yield "".join(
             f"/sys/block/vd{letter}/stat:" + "".join(f" {dice.randrange(10**9):8d}" for _ in range(17)) + "\n"
             for letter in "abcdefghijklmnopqrst"
         )  # fmt: skip
-        number += 1
+
+
+def diskstats(dice: random.Random) -> Iterator[str]:
+    """The same 20 devices of 17 fields, as /proc/diskstats has them."""
+    while True:
+        yield "".join(
+            f" 254 {16 * number:7d} vd{letter}" + "".join(f" {dice.randrange(10**9)}" for _ in range(17)) + "\n"
+            for number, letter in enumerate("abcdefghijklmnopqrst")
+        )  # fmt: skip
 
 
 def tasks(dice: random.Random) -> Iterator[str]:
     """The collectors' counters of 10 processes of 10 threads."""
-    number = 0
     while True:
         lines = [
-            tick(number),
             "cpu  120 0 80 5000000 9 0 1 0 0 0\n",
             "cpu0 120 0 80 5000000 9 0 1 0 0 0\n",
         ]
@@ -97,7 +111,6 @@ def tasks(dice: random.Random) -> Iterator[str]:
                 f"t {pid} {pid + n} 4411 S 0 {dice.randrange(10**6)} 10 0 2 CPU {n}/KVM\n" for n in range(10)
             )  # fmt: skip
         yield "".join(lines)
-        number += 1
 
 
 def access(dice: random.Random) -> Iterator[str]:
@@ -111,22 +124,18 @@ def access(dice: random.Random) -> Iterator[str]:
 
 def general(dice: random.Random) -> Iterator[str]:
     """MariaDB: a time, then blanks."""
-    number = 0
     while True:
-        yield f"261122 {clock(number)}\t{dice.randrange(99):5d} Query\tBEGIN\n" + "".join(
+        yield f"{dice.randrange(99):5d} Query\tBEGIN\n" + "".join(
             f"\t\t{dice.randrange(99):5d} Query\tSELECT c FROM sbtest1 WHERE id={dice.randrange(10**6)}\n"
             for _ in range(100)
         )
-        number = (number + 1) % 86_400
 
 
 def sysbench(dice: random.Random) -> Iterator[str]:
     """Interval lines of 1.0."""
-    number = 0
     while True:
-        number += 1
         yield (
-            f"[ {number}s ] thds: 16 tps: {dice.randrange(10**5) / 100:.2f} qps: {dice.randrange(10**6) / 100:.2f} "
+            f"thds: 16 tps: {dice.randrange(10**5) / 100:.2f} qps: {dice.randrange(10**6) / 100:.2f} "
             f"(r/w/o: 1.00/2.00/3.00) lat (ms,95%): {dice.randrange(10**4) / 100:.2f} err/s: 0.00 reconn/s: 0.00\n"
         )
 
@@ -162,37 +171,65 @@ Errors: fd-unavail 0 addrunavail 0 ftab-full 0 other 0
 """
 
 
-LOGS: dict[str, Callable[[random.Random], Iterator[str]]] = {
-    "top": top,
-    "iotop": iotop,
-    "block": block,
-    "tasks": tasks,
-    "access": access,
-    "general": general,
-    "httperf": httperf,
-    "sysbench": sysbench,
-}
-
-
 def statements(dice: random.Random) -> Iterator[str]:
     """A general log with statements of two lines."""
-    number = 0
     while True:
-        yield f"2026-11-22T21:36:00.{number % 10**6:06d}Z\t   12 Query\tSELECT c\n  FROM sbtest1 WHERE id={number}\n"
-        number += 1
+        yield f"Z\t   12 Query\tSELECT c\n  FROM sbtest1 WHERE id={dice.randrange(10**6)}\n"
+
+
+Maker = tuple[Callable[[int], str], Callable[[random.Random], Iterator[str]]]
+"""The head of a record by its number, and the bodies."""
+
+LOGS: dict[str, Maker] = {
+    "top": (lambda number: f"top - {clock(number)}", top),
+    "iotop": (tick, iotop),
+    "block": (tick, block),
+    "tasks": (tick, tasks),
+    "access": (no_head, access),
+    "general": (lambda number: f"261122 {clock(number)}\t", general),
+    "httperf": (no_head, httperf),
+    "sysbench": (lambda number: f"[ {number + 1}s ] ", sysbench),
+}
+"""Kind of log → its records."""
+OTHERS: dict[str, Maker] = {
+    "diskstats": (tick, diskstats),
+    "statements": (lambda number: f"2026-11-22T21:36:00.{number % 10**6:06d}", statements),
+}
+"""Other forms of a kind."""
+KIND_OF = {"diskstats": "block", "statements": "general"}
+"""Other form → its kind."""
 
 
 def write_log(kind: str, path: Path, size: int, seed: int = 1) -> int:
-    """Write at least ``size`` bytes of a kind, whole records; the number of bytes."""
-    make = statements if kind == "statements" else LOGS[kind]
-    length, block = 0, []
+    """Write at least ``size`` bytes of a kind or form, whole records; the number of bytes."""
+    head, make = (LOGS | OTHERS)[kind]
+    length, pending, block = 0, 0, []
     with path.open("w") as file:
-        for part in make(random.Random(f"{kind} {seed}")):
-            block.append(part)
-            length += len(part)
-            if length >= size or len(block) == 1000:
+        for number, body in enumerate(_repeated(make(random.Random(f"{kind} {seed}")))):
+            record = head(number) + body
+            block.append(record)
+            length += len(record)
+            pending += len(record)
+            if length >= size or pending >= BLOCK_BYTES:
                 file.write("".join(block))
                 block.clear()
+                pending = 0
             if length >= size:
                 return length
     raise AssertionError("a generator of a log ended")
+
+
+def _repeated(bodies: Iterator[str]) -> Iterator[str]:
+    """The bodies of ``DISTINCT_BYTES``, then the same from the beginning, for ever."""
+    kept, length = [], 0
+    for body in bodies:
+        yield body
+        kept.append(body)
+        length += len(body)
+        if length >= DISTINCT_BYTES:
+            break
+    yield from cycle(kept)
+
+
+if __name__ == "__main__":
+    print(write_log(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))

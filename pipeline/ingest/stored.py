@@ -24,11 +24,13 @@ OLD_FORMAT = "queuevisor-ingested/1"
 MANIFESTS = ".manifest"
 RESULTS = ".results"
 """Folder of what is computed from the tables and stored: observations and fits (``pipeline.model.stored``)."""
-MAX_MANIFESTS = 1024
-"""Manifests that are kept in memory, some kB each."""
+MAX_MANIFESTS = 128
+"""Manifests that are kept in memory, some 10 kB each: a run is read several times, then the next one."""
+MAX_VERIFIED = 4096
+"""Hashes that are kept in memory, 0.7 kB each."""
 
 _verified: dict[Path, tuple[Status, str]] = {}
-"""Hashed file → status at that time, and SHA-256."""
+"""Hashed file → status at that time, and SHA-256; the last used ones."""
 
 
 def partition_path(names: tuple[str, str, str]) -> Path:
@@ -79,7 +81,7 @@ def unchanged_manifest(
     """The run's manifest if that and its tables have the recorded key and status; no table is read for it."""
     path = processed / MANIFESTS / partition / "manifest.json"
     try:
-        manifest = _parsed(path, _status(path))
+        manifest = _read(path)  # once in an ingest
     except (OSError, ValueError, RecursionError):
         return None
     is_same = (
@@ -118,8 +120,13 @@ def _status(path: Path) -> Status:
 
 
 @lru_cache(MAX_MANIFESTS)
-def _parsed(path: Path, status: Status) -> dict[str, Any]:
-    """The manifest in a file of that status; ``ValueError`` if it is not as it was written."""
+def _parsed(path: Path, _: Status) -> dict[str, Any]:
+    """The manifest in a file of that status."""
+    return _read(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The manifest in a file; ``ValueError`` if it is not as it was written."""
     manifest = json.loads(read_regular_file(path))
     is_manifest = isinstance(manifest, dict) and (
         manifest.get("format") == OLD_FORMAT
@@ -135,10 +142,14 @@ def _parsed(path: Path, status: Status) -> dict[str, Any]:
 
 def _digest(path: Path, status: Status) -> str:
     """SHA-256 of a file of that status."""
-    if path not in _verified or _verified[path][0] != status:
+    entry = _verified.pop(path, None)
+    if entry is None or entry[0] != status:
         with path.open("rb") as file:
-            _verified[path] = status, hashlib.file_digest(file, "sha256").hexdigest()
-    return _verified[path][1]
+            entry = status, hashlib.file_digest(file, "sha256").hexdigest()
+    _verified[path] = entry
+    if len(_verified) > MAX_VERIFIED:
+        del _verified[next(iter(_verified))]  # the one not used for longest
+    return entry[1]
 
 
 def manifest_digest(manifest: dict[str, Any]) -> str:

@@ -164,6 +164,24 @@ def test_a_table_damaged_without_another_status_is_noticed_by_its_reader(
     assert counted()[0] == ["repaired", "unchanged"]
 
 
+def test_hashes_and_manifests_in_memory_do_not_grow_with_the_fleet(raw, processed, monkeypatch):
+    limit = 20
+    for number in range(3, 8):
+        make_run(raw, "pair", "first", f"db-{number}", seed=number * 100)
+    monkeypatch.setattr(stored, "MAX_VERIFIED", limit)
+    stored._verified.clear()
+    ingest.ingest(find_runs(raw), processed)
+    for _ in range(2):
+        assert ingest.load("client", processed, "pair")["run"].n_unique() == 7
+        assert len(stored._verified) <= limit
+    stored._parsed.cache_clear()
+    rows = ingest.ingest(find_runs(raw), processed)
+    assert rows["status"].to_list() == ["unchanged"] * 7
+    (processed / ".manifest" / ONE / file_status.NAME).unlink()  # its tables are hashed
+    assert ingest.ingest(find_runs(raw), processed)["status"].to_list() == ["unchanged"] * 7
+    assert len(stored._verified) <= limit
+
+
 def test_run_json_is_read_when_its_run_is_ingested(raw, processed, counted):
     runs = find_runs(raw)
     path = raw / "pair/first/db-1/run.json"
