@@ -295,22 +295,24 @@ def _render_all(
     if not changed:
         return
     from pipeline.report.execute import stop_all
+    from pipeline.report.kernels import forked_kernels
 
     def make(work: _Work) -> dict[str, Any]:
         return _write_page(work, _render(work, raw, processed, limit_s))
 
-    pool = ThreadPoolExecutor(max_workers=workers)
-    pending = [pool.submit(make, work) for work in changed]
-    try:
-        for done in as_completed(pending):
-            yield done.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        # wait() would never return for a future that was cancelled before it was started
-        started = [future for future in pending if not future.cancelled()]
-        while wait(started, timeout=0.2).not_done:
-            stop_all()
-        pool.shutdown()
+    with forked_kernels(len(changed)):
+        pool = ThreadPoolExecutor(max_workers=workers)
+        pending = [pool.submit(make, work) for work in changed]
+        try:
+            for done in as_completed(pending):
+                yield done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            # wait() would never return for a future that was cancelled before it was started
+            started = [future for future in pending if not future.cancelled()]
+            while wait(started, timeout=0.2).not_done:
+                stop_all()
+            pool.shutdown()
 
 
 def _render_on_cluster(

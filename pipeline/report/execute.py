@@ -27,6 +27,7 @@ from traitlets.config import Config
 from pipeline.charts.theme import ONLY_SVG
 from pipeline.errors import Error
 from pipeline.report import TIMEOUT_S
+from pipeline.report.kernels import forked_kernel
 from pipeline.report.parameters import check_parameters
 
 START_TIMEOUT_S = 120
@@ -74,7 +75,7 @@ class _Execution:
     def _kill(self) -> None:
         if self._kernel is not None:
             with suppress(ProcessLookupError):
-                os.killpg(self._kernel, signal.SIGKILL)  # a kernel leads a session of its own
+                os.killpg(self._kernel, signal.SIGKILL)  # a kernel leads a process group
 
 
 _running: set[_Execution] = set()
@@ -97,8 +98,16 @@ class _Engine(NBClientEngine):
         class Kernel(AsyncKernelManager):
             async def _async_launch_kernel(self, kernel_cmd: list[str], **more: Any) -> None:
                 more["env"] = {**more.get("env", os.environ), ONLY_SVG: "1"}
-                await super()._async_launch_kernel(kernel_cmd, **more)
-                execution.started(self.provisioner.pid)
+                provisioner = self.provisioner
+                cwd = str(more.get("cwd") or Path.cwd())
+                kernel = forked_kernel(kernel_cmd, cwd=cwd, environment=more["env"])
+                if kernel is None:
+                    await super()._async_launch_kernel(kernel_cmd, **more)
+                else:
+                    provisioner.process = kernel
+                    provisioner.pid = provisioner.pgid = kernel.pid
+                    self._reconcile_connection_info(provisioner.connection_info)
+                execution.started(provisioner.pid)
 
         execution.notebook = nb_man.nb
         return PapermillNotebookClient(

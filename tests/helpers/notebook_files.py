@@ -55,3 +55,18 @@ def outside_addresses(text: str) -> list[str]:
     addresses += re.findall(r"url\(([^)]*)\)|@import\s+([^;]*)", text)
     flat = [a if isinstance(a, str) else "".join(a) for a in addresses]
     return [a for a in flat if re.match(r"(?:[a-z]+:)?//|https?:", a.strip("'\""))]
+
+
+CHILDREN = """
+import os, pathlib, subprocess, time
+child = subprocess.Popen(["sleep", "600"])
+pathlib.Path(study).write_text(f"{os.getpid()} {child.pid}")
+print("before")
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -8,11 +8,10 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import nbformat
 import pytest
-from notebook_files import notebook, write
+from notebook_files import CHILDREN, is_alive, notebook, write
 
 from pipeline.report.execute import Stopped, execute, stop_all
 from pipeline.report.parameters import (
@@ -64,21 +63,6 @@ def test_an_executed_notebook_holds_no_time_and_no_random_id(tmp_path):
     path = write(tmp_path / "a.ipynb", notebook("study"))
     first, second = (execute(path, {"study": "x"}, cwd=tmp_path).notebook for _ in range(2))
     assert nbformat.writes(first) == nbformat.writes(second)
-
-
-CHILDREN = """
-import os, pathlib, subprocess, time
-child = subprocess.Popen(["sleep", "600"])
-pathlib.Path(study).write_text(f"{os.getpid()} {child.pid}")
-print("before")
-"""
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_notebook_that_hangs_is_stopped_with_its_children(tmp_path):
