@@ -1,4 +1,4 @@
-"""Fields at fixed columns of many lines of ASCII at once, by NumPy on eight bytes of each line as one number.
+"""Fields of many lines of ASCII at once, by NumPy on eight bytes of each line as one number, and texts without copies.
 
 The first of the eight bytes is the lowest one of the number. A field stands at its right end and is filled with
 blanks. Each function gives the values, and whether a field has exactly the form that is read: the value of any other
@@ -14,8 +14,14 @@ Example:
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
 
-BLANK, POINT, COLON = 0x20, 0x2E, 0x3A
+BLANK, MINUS, POINT, COLON = 0x20, 0x2D, 0x2E, 0x3A
+BLOCK = 1 << 13
+"""Rows that are read at once: intermediate results stay in the processor's cache."""
+INLINE_BYTES = 12
+"""Longest text that is in its Arrow view itself."""
 
 
 def _every(byte: int) -> np.uint64:
@@ -23,32 +29,47 @@ def _every(byte: int) -> np.uint64:
     return np.uint64(byte * 0x0101010101010101)
 
 
-_ONES, _BLANKS, _HIGH = _every(1), _every(BLANK), _every(0x80)
-_U8, _U16, _U32, _U56 = np.uint64(8), np.uint64(16), np.uint64(32), np.uint64(56)
+_ONES, _BLANKS, _ZEROS, _HIGH = _every(1), _every(BLANK), _every(0x30), _every(0x80)
+_TO_HIGH_BIT = _every(0x76)
+"""Added to a byte above 9, it sets its highest bit."""
+_U7, _U8, _U16, _U32 = (np.uint64(bits) for bits in (7, 8, 16, 32))
 _BYTE = np.uint64(0xFF)
+_FIRST_MASKS = np.array(
+    [((1 << 8 * min(size, 4)) - 1) << 32 for size in range(INLINE_BYTES + 1)], dtype=np.uint64
+)
+_LAST_MASKS = np.array(
+    [(1 << 8 * max(size - 4, 0)) - 1 for size in range(INLINE_BYTES + 1)], dtype=np.uint64
+)
 
 
-def packed_at(block: np.ndarray, end: int) -> np.ndarray:
-    """The eight bytes in front of column ``end`` of each row of ``block`` (bytes) as one number."""
-    return np.ascontiguousarray(block[:, end - 8 : end]).view("<u8")[:, 0]
+def eight_bytes(text: bytes) -> np.ndarray:
+    """The eight bytes from each place of a text on as a number."""
+    return np.ndarray((len(text) - 7,), dtype="<u8", buffer=text, strides=(1,))
 
 
-def with_width(packed: np.ndarray, width: int) -> np.ndarray:
-    """The numbers in which only the last ``width`` bytes count, the others are blanks."""
-    if width >= 8:
-        return packed
-    low = np.uint64((1 << 8 * (8 - width)) - 1)
-    return (packed & ~low) | (_BLANKS & low)
+def packed_at(block: np.ndarray, end: int, width: int = 8) -> np.ndarray:
+    """The bytes in front of column ``end`` of each row of ``block`` (contiguous bytes) as one number.
+
+    Only the last ``width`` of eight bytes count, the others are blanks.
+    """
+    packed = np.ndarray(
+        block.shape[:1], dtype="<u8", buffer=block, offset=end - 8, strides=block.strides[:1]
+    ).copy()
+    if width < 8:
+        low = np.uint64((1 << 8 * (8 - width)) - 1)
+        packed &= ~low
+        packed |= _BLANKS & low
+    return packed
 
 
 def digits_of(packed: np.ndarray) -> np.ndarray:
     """1 in each byte that is a digit."""
-    return (~((packed ^ _every(0x30)) + _every(0x76)) & _HIGH) >> np.uint64(7)
+    return (~((packed ^ _ZEROS) + _TO_HIGH_BIT) & _HIGH) >> _U7
 
 
 def blanks_of(packed: np.ndarray) -> np.ndarray:
     """1 in each byte that is a blank."""
-    return (~((packed ^ _BLANKS) + _every(0x7F)) & _HIGH) >> np.uint64(7)
+    return (~((packed ^ _BLANKS) + _every(0x7F)) & _HIGH) >> _U7
 
 
 def begin_with_number(packed: np.ndarray) -> np.ndarray:
@@ -67,52 +88,75 @@ def first_numbers(packed: np.ndarray) -> np.ndarray:
     other = blanks_of(packed) ^ _ONES
     first = other & (~other + np.uint64(1))
     behind = (digits * _BYTE + first) & ~(digits * _BYTE) & ~other & _ONES
-    number = (packed ^ _every(0x30)) & (behind - first)
+    number = (packed ^ _ZEROS) & (behind - first)
     # bits in front of the byte behind the number: they are shifted to the right end
-    return _whole_number(
+    return whole_number(
         number << (np.uint64(64) - np.bitwise_count(behind - np.uint64(1)).astype(np.uint64))
     )
 
 
-def _whole_number(digits: np.ndarray) -> np.ndarray:
-    """The number of eight digits (0 to 9), the first in the lowest byte."""
-    pairs = (digits * np.uint64(2561)) >> _U8
-    fours = ((pairs & np.uint64(0x00FF00FF00FF00FF)) * np.uint64(6553601)) >> _U16
-    eight = ((fours & np.uint64(0x0000FFFF0000FFFF)) * np.uint64(42949672960001)) >> _U32
-    return eight.astype(np.int64)
+def whole_number(digits: np.ndarray) -> np.ndarray:
+    """The number of eight digits (0 to 9), the first in the lowest byte; ``digits`` is overwritten."""
+    digits *= np.uint64(2561)
+    digits >>= _U8
+    digits &= np.uint64(0x00FF00FF00FF00FF)
+    digits *= np.uint64(6553601)
+    digits >>= _U16
+    digits &= np.uint64(0x0000FFFF0000FFFF)
+    digits *= np.uint64(42949672960001)
+    digits >>= _U32
+    return digits.view(np.int64)
 
 
-def _parts(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Value of the digits, 1 in each byte that is one, the other bytes, and whether digits end the field, unbroken."""
-    digits = digits_of(packed)
-    mask = digits * _BYTE
-    value = _whole_number((packed ^ _every(0x30)) & mask)
-    others = (packed ^ _BLANKS) & ~mask
-    is_unbroken = (((digits << _U8) & ~digits) == 0) & ((digits >> _U56) == 1)
-    return value, digits, others, is_unbroken
+def _other_bytes(digits: np.ndarray) -> np.ndarray:
+    """All bits of each byte that is not 0 to 9; the others are 0."""
+    marks = digits + _TO_HIGH_BIT
+    marks &= _HIGH
+    marks >>= _U7
+    marks *= _BYTE
+    return marks
 
 
-def read_unsigned(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whole numbers."""
-    value, _, others, is_unbroken = _parts(packed)
-    return value, is_unbroken & (others == 0)
+def read_unsigned(packed: np.ndarray, least_digits: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers of at least that number of digits."""
+    digits = packed ^ _ZEROS
+    others = _other_bytes(digits)
+    # other bytes are blanks, and there is none behind a digit: they are the lowest ones
+    wrong = digits ^ (_ZEROS ^ _BLANKS)
+    wrong &= others
+    behind = others + np.uint64(1)
+    behind |= np.uint64((1 << 64) - (1 << 8 * (8 - least_digits)))
+    behind &= others
+    wrong |= behind
+    digits &= _every(0x0F)  # 0 of a blank
+    return whole_number(digits), wrong == 0
 
 
 def read_signed(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whole numbers, or such ones with a minus."""
-    value, digits, others, is_unbroken = _parts(packed)
-    first = digits & ~(digits << _U8)
-    is_negative = others != 0
-    minus = (first >> _U8) * np.uint64(BLANK ^ 0x2D)
-    return np.where(is_negative, -value, value), is_unbroken & (~is_negative | (others == minus))
+    value, is_number = read_unsigned(packed)
+    rows = np.flatnonzero(~is_number)
+    if rows.size:
+        text = packed[rows]
+        others = _other_bytes(text ^ _ZEROS)
+        last = others ^ (others >> _U8)
+        has_minus = ((text ^ _every(MINUS)) & last) == 0
+        text ^= last & _every(MINUS ^ BLANK)
+        negative, is_negative = read_unsigned(text)
+        value[rows] = -negative
+        is_number[rows] = is_negative & has_minus & (last != 0)
+    return value, is_number
 
 
 def read_tenths(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Numbers with one decimal (``12.5``), as tenths."""
-    whole, is_whole = read_unsigned((packed << _U16) | (_BLANKS & np.uint64(0xFFFF)))
-    last = (packed >> _U56).astype(np.int64) - 0x30
-    has_point = ((packed >> np.uint64(48)) & _BYTE) == POINT
-    return whole * 10 + last, is_whole & has_point & (last >= 0) & (last <= 9)
+    has_point = (packed & np.uint64(0xFF << 48)) == np.uint64(POINT << 48)
+    whole = packed & np.uint64((1 << 48) - 1)
+    whole <<= _U8
+    whole |= packed & np.uint64(0xFF << 56)
+    whole |= np.uint64(BLANK)
+    value, is_number = read_unsigned(whole, 2)
+    return value, is_number & has_point
 
 
 def read_minutes(front: np.ndarray, packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,15 +170,15 @@ def read_minutes(front: np.ndarray, packed: np.ndarray) -> tuple[np.ndarray, np.
         The last eight bytes.
     """
     minutes, is_number = read_unsigned(front)
-    digits = digits_of(packed) >> np.uint64(24)
-    has_marks = ((packed >> np.uint64(16)) & np.uint64(0xFF0000FF)) == np.uint64(
-        POINT << 24 | COLON
-    )
-    is_time = has_marks & ((digits & np.uint64(0x0101000101)) == np.uint64(0x0101000101))
-    places = [(packed >> np.uint64(shift)).astype(np.uint8) - 0x30 for shift in (24, 32, 48, 56)]
-    tens, ones, tenths, hundredths = (place.astype(np.int64) for place in places)
-    value = minutes * 6000 + tens * 1000 + ones * 100 + tenths * 10 + hundredths
-    return value, is_number & is_time & (tens <= 5)
+    has_marks = (packed & np.uint64(0xFF0000FF0000)) == np.uint64(POINT << 40 | COLON << 16)
+    four = packed << _U8
+    four &= np.uint64(0xFFFF << 32)
+    four |= packed & np.uint64(0xFFFF << 48)
+    four |= _BLANKS >> _U32
+    seconds, is_time = read_unsigned(four, 4)
+    minutes *= 6000
+    minutes += seconds
+    return minutes, is_number & is_time & has_marks & (seconds < 6000)
 
 
 def is_text_from_left(packed: np.ndarray) -> np.ndarray:
@@ -163,3 +207,43 @@ def factorized(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def texts_of(packed: np.ndarray) -> list[str]:
     """The bytes as text, without the blanks around them."""
     return [word.tobytes().decode("ascii").strip(" ") for word in packed.astype("<u8")]
+
+
+def string_views(text: bytes, starts: np.ndarray, ends: np.ndarray) -> pl.Series:
+    """Parts of a text as Arrow's string views, without copies: they keep the whole text in memory.
+
+    Parameters
+    ----------
+    text : bytes
+        ASCII, with at least four bytes in front of the parts and twelve behind the start of each.
+    starts, ends : numpy.ndarray
+        Places of the first character of each part, and behind its last one.
+    """
+    eight = eight_bytes(text)
+    views = np.empty((starts.size, 2), dtype=np.uint64)
+    for at in range(0, starts.size, BLOCK):
+        begins, view = starts[at : at + BLOCK], views[at : at + BLOCK]
+        lengths = ends[at : at + BLOCK] - begins
+        size = np.minimum(lengths, INLINE_BYTES)
+        # a view has the length, then the text, or its first four bytes, its buffer and its offset
+        first = eight[begins - 4]
+        first &= _FIRST_MASKS[size]
+        first |= lengths.view(np.uint64)
+        view[:, 0] = first
+        rest = eight[begins + 4]
+        rest &= _LAST_MASKS[size]
+        view[:, 1] = np.where(
+            lengths > INLINE_BYTES, begins.view(np.uint64) << _U32, rest
+        )
+    buffers = [None, pa.py_buffer(views), pa.py_buffer(text)]
+    return pl.Series(_ArrowArray(pa.Array.from_buffers(pa.string_view(), starts.size, buffers)))
+
+
+class _ArrowArray:
+    """An array of Arrow by its C interface: ``polars.from_arrow`` imports all of ``pyarrow.compute``."""
+
+    def __init__(self, array: pa.Array):
+        self._array = array
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        return self._array.__arrow_c_array__(requested_schema)

@@ -17,8 +17,8 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
+from pipeline.parse import ascii_fields
 from pipeline.parse.log import Log
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import is_fast
@@ -32,8 +32,6 @@ BLOCK = 1 << 14
 """Numbers that are read at once: their intermediate results stay in the processor's cache."""
 CACHED_BYTES = 1 << 18
 """Length of the texts that are searched at once."""
-INLINE_BYTES = 12
-"""Longest text that is in its Arrow view itself."""
 _DIGITS, _HIGH_BITS = 0x3030303030303030, 0x8080808080808080
 _TO_HIGH_BIT = 0x7676767676767676
 """Added to a byte above 9, it sets its highest bit."""
@@ -184,9 +182,9 @@ class Text:
         longer = np.flatnonzero((lengths > 8) & are_numbers)
         if longer.size:
             high, bad = _eight_digits(self._eight_bytes[ends[longer] - 16], lengths[longer] - 8)
-            values[longer] += high * np.uint64(10**8)
+            values[longer] += high * 10**8
             are_numbers[longer] &= bad == 0
-        return values.view(np.int64), are_numbers
+        return values, are_numbers
 
     def hundredths(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Numbers with a point and two decimals, times 100, and which of the texts are one of up to eight bytes."""
@@ -199,37 +197,11 @@ class Text:
         whole = (packed & np.uint64((1 << 40) - 1)) << np.uint64(8)
         digits = (packed & np.uint64(0xFFFF << 48)) | whole
         value, bad = _eight_digits(digits, np.where(is_form, lengths - 1, 1))
-        return value.view(np.int64), is_form & (bad == 0)
+        return value, is_form & (bad == 0)
 
     def texts(self, starts: np.ndarray, ends: np.ndarray) -> pl.Series:
         """The texts between these places, without copies: they keep the whole text in memory."""
-        eight_bytes = np.empty((starts.size, 2), np.uint64)
-        for at in range(0, starts.size, BLOCK):
-            block = slice(at, at + BLOCK)
-            self._set_views(eight_bytes[block], starts[block], ends[block])
-        buffers = [None, pa.py_buffer(eight_bytes), pa.py_buffer(self.data)]
-        return pl.Series(pa.Array.from_buffers(pa.string_view(), starts.size, buffers))
-
-    def _set_views(self, eight_bytes: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> None:
-        """Set the views of texts in Arrow's format."""
-        lengths = (ends - starts).astype(np.uint64)
-        head, tail = self._eight_bytes[starts], self._eight_bytes[starts + 4]
-        # a view has the length, then the text, or its first four bytes, its buffer and its offset
-        is_inline = lengths <= INLINE_BYTES
-        first = np.minimum(lengths, np.uint64(4)) * np.uint64(8)
-        eight_bytes[:, 0] = lengths | (
-            (head & ((np.uint64(1) << first) - np.uint64(1))) << np.uint64(32)
-        )
-        if lengths.max() <= 4:
-            eight_bytes[:, 1] = 0
-            return
-        rest = np.maximum(lengths, np.uint64(4)) - np.uint64(4)
-        rest = np.minimum(rest, np.uint64(8)) * np.uint64(8)
-        is_full = rest == 64
-        mask = (np.uint64(1) << np.where(is_full, np.uint64(0), rest)) - np.uint64(1)
-        mask[is_full] = np.uint64(0xFFFFFFFFFFFFFFFF)
-        offsets = starts.astype(np.uint64) << np.uint64(32)
-        eight_bytes[:, 1] = np.where(is_inline, tail & mask, offsets)
+        return ascii_fields.string_views(self.data, starts, ends)
 
     def lines(self, numbers: np.ndarray, first_line: int) -> pl.DataFrame:
         """``line`` and ``text`` of some lines, by their numbers from 0."""
@@ -242,15 +214,7 @@ def _eight_digits(eight_bytes: np.ndarray, lengths: np.ndarray) -> tuple[np.ndar
     shift = ((8 - lengths) << 3).astype(np.uint64)
     digits = ((eight_bytes ^ np.uint64(_DIGITS)) >> shift) << shift
     bad = ((digits + np.uint64(_TO_HIGH_BIT)) | digits) & np.uint64(_HIGH_BITS)
-    digits *= np.uint64(2561)
-    digits >>= np.uint64(8)
-    digits &= np.uint64(0x00FF00FF00FF00FF)
-    digits *= np.uint64(6553601)
-    digits >>= np.uint64(16)
-    digits &= np.uint64(0x0000FFFF0000FFFF)
-    digits *= np.uint64(42949672960001)
-    digits >>= np.uint64(32)
-    return digits, bad
+    return ascii_fields.whole_number(digits), bad
 
 
 def repeated(snapshots: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from pipeline import units
 from pipeline.parse import ascii_fields as fields
 from pipeline.parse.top_columns import COLUMNS, PREFERRED, ColumnHeader
 
-BLOCK_ROWS = 1 << 14
 PAD = 8
 """Bytes in front of each row: of the line before."""
 MAX_PADDING = 4
@@ -30,14 +28,8 @@ SIZES, STATE, PERCENT, TIME, TEXT = (
     ("USER",),
 )
 SUPPORTED = {*UNSIGNED, *SIGNED, *PRIORITY, *SIZES, *STATE, *PERCENT, *TIME, *TEXT}
-VIEW_BYTES, INLINE_BYTES = 16, 12
-"""Of a string view of Arrow: its length, and the text itself or its first four bytes and its place."""
-_FIRST_MASKS = np.array(
-    [((1 << 8 * min(size, 4)) - 1) << 32 for size in range(INLINE_BYTES + 1)], dtype=np.uint64
-)
-_LAST_MASKS = np.array(
-    [(1 << 8 * max(size - 4, 0)) - 1 for size in range(INLINE_BYTES + 1)], dtype=np.uint64
-)
+VIEW_BYTES = 16
+"""Bytes that are read from the start of a command on, at least."""
 _SIZE = r"^[0-9]{1,6}(?:\.[0-9]{1,5})?[kmgtKMGT]$"
 _PRIORITY = r"^(?:-?[0-9]+|[rR][tT])$"
 
@@ -115,16 +107,17 @@ def read(
         return {}, is_read
     ends = _without_padding(data, ends, is_read)
     is_read &= ends - starts > layout.command
-    values: dict[str, list[np.ndarray]] = {}
+    values: dict[str, np.ndarray] = {}
+    sizes: list[Sizes] = []
     windows = np.lib.stride_tricks.sliding_window_view(data, width)
-    for begin in range(0, starts.size, BLOCK_ROWS):
-        part = slice(begin, begin + BLOCK_ROWS)
+    for begin in range(0, starts.size, fields.BLOCK):
+        part = slice(begin, begin + fields.BLOCK)
         places = np.clip(starts[part] - PAD, 0, data.size - width)
-        _read_block(windows[places], layout, values, is_read[part])
-    columns = {name: np.concatenate(parts) for name, parts in values.items()}
-    _read_sizes_with_letters(columns, is_read)
-    series = _series(columns, is_read)
-    series["command"] = _views(data, text, starts + layout.command, ends, is_read)
+        _read_block(windows[places], layout, begin, values, sizes, is_read)
+    _read_sizes_with_letters(values, sizes, is_read)
+    series = _series(values, is_read)
+    command = np.where(is_read, starts + layout.command, PAD)
+    series["command"] = fields.string_views(text, command, np.where(is_read, ends, PAD))
     return series, is_read
 
 
@@ -145,18 +138,23 @@ def _without_padding(data: np.ndarray, ends: np.ndarray, is_read: np.ndarray) ->
 
 
 def _read_block(
-    block: np.ndarray, layout: Layout, values: dict[str, list[np.ndarray]], is_read: np.ndarray
+    block: np.ndarray,
+    layout: Layout,
+    first: int,
+    values: dict[str, np.ndarray],
+    sizes: list[Sizes],
+    is_read: np.ndarray,
 ) -> None:
-    """Append the values of the rows of ``block``; change ``is_read``."""
+    """Set the values of the rows of ``block``, from number ``first`` on; change ``sizes`` and ``is_read``."""
+    part = slice(first, first + block.shape[0])
+    count, is_read = is_read.size, is_read[part]
     for field in layout.fields:
         column = COLUMNS[field.name][0]
         begin, end = field.begin + PAD, field.end + PAD
-        packed = fields.with_width(fields.packed_at(block, end), end - begin)
-        if field.begin:
-            is_read &= block[:, begin] == fields.BLANK
+        packed = fields.packed_at(block, end, end - begin)
         before = end - 8 - (6 if field.name in TIME else 0)
-        if before > begin:
-            is_read &= (block[:, begin:before] == fields.BLANK).all(axis=1)
+        for place in range(begin, max(before, begin + bool(field.begin))):
+            is_read &= block[:, place] == fields.BLANK
         value = packed
         if field.name in TEXT:
             is_read &= fields.is_text_from_left(packed)
@@ -170,7 +168,7 @@ def _read_block(
             value, is_form = fields.read_tenths(packed)
             is_read &= is_form
         elif field.name in TIME:
-            front = fields.with_width(fields.packed_at(block, end - 6), end - begin - 6)
+            front = fields.packed_at(block, end - 6, end - begin - 6)
             value, is_form = fields.read_minutes(front, packed)
             is_read &= is_form
         elif field.name in STATE:
@@ -181,34 +179,43 @@ def _read_block(
         elif field.name in SIZES:
             value, is_form = fields.read_unsigned(packed)
             value *= 1024
-            value[~is_form] = -1
-            values.setdefault(f"{column} text", []).append(packed)
-        values.setdefault(column, []).append(value)
-    gap = block[:, layout.fields[-1].end + PAD : layout.command + PAD]
-    first = block[:, layout.command + PAD]
-    is_read &= (gap == fields.BLANK).all(axis=1) & (first > fields.BLANK) & (first < 0x7F)
+            rows = np.flatnonzero(~is_form)
+            sizes.append(Sizes(column, rows + first, packed[rows]))
+        if column not in values:
+            values[column] = np.empty(count, value.dtype)
+        values[column][part] = value
+    for place in range(layout.fields[-1].end, layout.command):
+        is_read &= block[:, place + PAD] == fields.BLANK
+    character = block[:, layout.command + PAD]
+    is_read &= (character > fields.BLANK) & (character < 0x7F)
 
 
-def _read_sizes_with_letters(columns: dict[str, np.ndarray], is_read: np.ndarray) -> None:
-    """Put sizes with a letter into the columns where -1 is; change ``is_read``."""
-    names = [name for name in columns if f"{name} text" in columns]
-    keys = {name: columns.pop(f"{name} text") for name in names}
-    rows = {name: np.flatnonzero((columns[name] < 0) & is_read) for name in names}
-    if not any(of_column.size for of_column in rows.values()):
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes that are no whole numbers: column, numbers of their rows, and their texts."""
+
+    column: str
+    rows: np.ndarray
+    texts: np.ndarray
+
+
+def _read_sizes_with_letters(
+    columns: dict[str, np.ndarray], sizes: list[Sizes], is_read: np.ndarray
+) -> None:
+    """Put sizes with a letter into ``columns``; change ``is_read``."""
+    if not any(part.rows.size for part in sizes):
         return
-    distinct, places, is_right = fields.factorized(
-        np.concatenate([keys[name][rows[name]] for name in names])
-    )
+    distinct, places, is_right = fields.factorized(np.concatenate([part.texts for part in sizes]))
     texts = pl.Series("text", fields.texts_of(distinct), dtype=pl.String).to_frame()
     size = units.parse_memory_bytes(pl.col("text"))
-    sizes = texts.select(pl.when(pl.col("text").str.contains(_SIZE)).then(size)).to_series()
-    values = sizes.fill_null(-1).to_numpy()[places]
+    values = texts.select(pl.when(pl.col("text").str.contains(_SIZE)).then(size)).to_series()
+    values = values.fill_null(-1).to_numpy()[places]
     values[~is_right] = -1
     begin = 0
-    for name in names:
-        end = begin + rows[name].size
-        columns[name][rows[name]] = values[begin:end]
-        is_read &= columns[name] >= 0
+    for part in sizes:
+        end = begin + part.rows.size
+        columns[part.column][part.rows] = values[begin:end]
+        is_read[part.rows[values[begin:end] < 0]] = False
         begin = end
 
 
@@ -241,33 +248,3 @@ def _texts(name: str, keys: np.ndarray, is_read: np.ndarray) -> pl.Series:
         is_form = texts.str.contains(_PRIORITY).to_numpy()
         is_read &= is_form[places]
     return texts.gather(places)
-
-
-def _views(
-    data: np.ndarray, text: bytes, starts: np.ndarray, ends: np.ndarray, is_read: np.ndarray
-) -> pl.Series:
-    """Texts as Arrow's string views: those of up to 12 bytes in the view itself, others as places in ``text``."""
-    lengths = np.where(is_read, ends - starts, 0)
-    starts = np.where(is_read, starts, VIEW_BYTES)
-    windows = np.lib.stride_tricks.sliding_window_view(data, VIEW_BYTES)
-    # the length takes the place of the four bytes in front of the text
-    views = windows[starts - 4].view("<u8")
-    is_long = lengths > INLINE_BYTES
-    size = np.minimum(lengths, INLINE_BYTES)
-    views[:, 0] = (views[:, 0] & _FIRST_MASKS[size]) | lengths.astype(np.uint64)
-    views[:, 1] &= _LAST_MASKS[size]
-    views[is_long, 1] = starts[is_long].astype(np.uint64) << np.uint64(32)
-    array = pa.Array.from_buffers(
-        pa.string_view(), starts.size, [None, pa.py_buffer(views), pa.py_buffer(text)]
-    )
-    return pl.Series(_ArrowArray(array))
-
-
-class _ArrowArray:
-    """An array of Arrow by its C interface: ``polars.from_arrow`` imports all of ``pyarrow.compute``."""
-
-    def __init__(self, array: pa.Array):
-        self._array = array
-
-    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
-        return self._array.__arrow_c_array__(requested_schema)
