@@ -232,9 +232,7 @@ def string_views(text: bytes, starts: np.ndarray, ends: np.ndarray) -> pl.Series
         view[:, 0] = first
         rest = eight[begins + 4]
         rest &= _LAST_MASKS[size]
-        view[:, 1] = np.where(
-            lengths > INLINE_BYTES, begins.view(np.uint64) << _U32, rest
-        )
+        view[:, 1] = np.where(lengths > INLINE_BYTES, begins.view(np.uint64) << _U32, rest)
     buffers = [None, pa.py_buffer(views), pa.py_buffer(text)]
     return pl.Series(_ArrowArray(pa.Array.from_buffers(pa.string_view(), starts.size, buffers)))
 

@@ -362,7 +362,8 @@ class Pieces:
 
 def _check_tail(buffer: bytearray, source: TextSource) -> None:
     """Refuse a text whose last line is too long before its end is read."""
-    if len(buffer) - limits.last_line_end(buffer, 0, len(buffer)) - 1 > limits.MAX_LINE_BYTES:
+    start = len(buffer) - limits.MAX_LINE_BYTES - 1
+    if start >= 0 and limits.last_line_end(buffer, start, len(buffer)) < 0:
         source.budget.check_lines(buffer, source.name)
 
 
@@ -373,31 +374,35 @@ def _line_start(buffer: bytearray, position: int) -> int:
 
 def _facts(source: TextSource, piece_bytes: int) -> TextFacts:
     """What the text says; of a text of one piece, without searching it for sentinels."""
-    text: bytearray | None = bytearray()
-    lines = 0
+    held: list[bytes] | None = []
+    size = lines = 0
     has_ticks = False
     head, rest = bytearray(), b""
     is_whole = False
     for part in source.parts():
-        if text is not None:
-            text += part
-            if len(text) > piece_bytes:
-                text = None
+        if held is not None:
+            held.append(part)
+            size += len(part)
+            if size <= piece_bytes:
+                continue
+            part, held = b"".join(held), None
         if len(head) < HEAD_BYTES:
             head += part[:HEAD_BYTES]
-        lines += part.count(b"\n")
+        lines += limits.line_feeds(part)
         is_whole = is_whole or b"\x1b" in part
         if not has_ticks:
             rest += part
             end = rest.rfind(b"\n") + 1
-            if b"#T " in rest:  # faster than the expression
+            if b"#" in rest and b"#T " in rest:  # faster than the expression
                 has_ticks = any(map(_is_tick, _TICK.finditer(rest, 0, end)))
             rest = rest[max(end, len(rest) - limits.MAX_LINE_BYTES) :]
+    whole = None if held is None else b"".join(held)
+    if whole is not None:
+        head, is_whole = bytearray(whole[:HEAD_BYTES]), b"\x1b" in whole
     is_whole = is_whole or head.startswith(UTF16_MARKS) or is_wide(bytes(head))
-    if text is not None:
-        whole = bytes(text)
+    if whole is not None:
         bare = re.sub(rb"\r+\n|\r", b"\n", whole) if b"\r" in whole else whole
-        sample = [] if is_whole else _sample(iter([bare]), bare.count(b"\n"))
+        sample = [] if is_whole else _sample(iter([bare]), limits.line_feeds(bare))
         return TextFacts(whole, None, is_whole, sample)
     sample = [] if is_whole else _sample(source.parts(), lines)
     return TextFacts(None, has_ticks, is_whole, sample)
@@ -423,7 +428,7 @@ def _sample(parts: Iterator[bytes], lines: int) -> list[str]:
     for part in _short(parts):
         rest += part
         end = rest.rfind(b"\n") + 1
-        count = rest.count(b"\n")
+        count = limits.line_feeds(rest)
         if any(number < stop and number + count > first for first, stop in ranges):
             split = rest[:end].split(b"\n")[:-1]
             for first, stop in ranges:

@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.parse import ascii_fields
+from pipeline.parse.limits import CACHED_BYTES
 from pipeline.parse.log import Log
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import is_fast
@@ -30,8 +31,6 @@ MAX_DIGITS = 15
 """Longest number that is read: floats are exact up to it."""
 BLOCK = 1 << 14
 """Numbers that are read at once: their intermediate results stay in the processor's cache."""
-CACHED_BYTES = 1 << 18
-"""Length of the texts that are searched at once."""
 _DIGITS, _HIGH_BITS = 0x3030303030303030, 0x8080808080808080
 _TO_HIGH_BIT = 0x7676767676767676
 """Added to a byte above 9, it sets its highest bit."""
