@@ -1,17 +1,22 @@
-r"""Heads of a general log: the first lines of commands, with a time, the number of a connection and a command.
+r"""Lines of a general log: heads (a time, the number of a connection and a command), and those that are no statement.
 
 Example:
-    >>> head = match_heads(pl.Series("text", ["\t\t    2 Query\tSELECT c"]))
-    >>> head.struct.field("connection").item(), head.struct.field("argument").item()
-    ('2', 'SELECT c')
+    >>> lines = pl.DataFrame({"line": [1], "text": ["\t\t    2 Query\tSELECT c"]})
+    >>> lines = lines.with_columns(is_sentinel=pl.lit(False), follows_cr=pl.lit(False))
+    >>> marked = mark_lines(lines, pl.lit(False), pl.Series(dtype=pl.Int64))
+    >>> marked["begins"].item(), marked["head"].struct.field("argument").item()
+    ('text', 'SELECT c')
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-from pipeline.parse.reader import is_fast
+from pipeline.parse.expressions import first_of, to_int64
 
+TEXT, NO_TEXT, NOTHING, OTHER = "text", "no text", "nothing", "other"
+"""What may follow on a line with which something begins."""
+MARKS = ("is_banner", "is_error_log", "is_slow_log", "is_damaged", "is_of_other")
 COMMANDS = (
     "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown",
     "Statistics", "Processlist", "Connect Out", "Connect", "Kill", "Debug", "Ping", "Time",
@@ -29,9 +34,9 @@ TEXT_COMMANDS = (
 )  # fmt: skip
 """Commands with a statement, which may have several lines; so may a command that is not in ``COMMANDS``."""
 
-_KNOWN = "|".join(COMMANDS)
+KNOWN = "|".join(COMMANDS)
 _WHAT = (
-    rf"(?:(?P<command>{_KNOWN})(?:\t(?P<argument>.*)| +(?P<padded>.*))?"
+    rf"(?:(?P<command>{KNOWN})(?:\t(?P<argument>.*)| +(?P<padded>.*))?"
     r"|(?P<other>[A-Z][A-Za-z_ ]{1,40})\t(?P<rest>.*))"
 )
 HEAD = (
@@ -49,67 +54,112 @@ STAMP = (
     r"|(?P<short>[0-9]{6} [ 0-9][0-9]:[0-9][0-9]:[0-9][0-9]))$"
 )
 """The time of a head."""
-MIN_LINES_BY_TABS = 1000
-"""Lines from which on it is faster to read the usual heads without groups."""
+_ID = r"(?: {4,}[0-9]+| {3}[0-9]{2,}| {2}[0-9]{3,}| [0-9]{4,}|[0-9]{5,})"
+UNTIMED_HEAD = rf"^[\t ]*\t{_ID} (?:{KNOWN})(?:\t|\s*$| {{2,}})"
+"""A head without a time, with fewer tabs before it than ``HEAD`` asks for; servers pad the Id to 5 or more."""
+
+STAMP_START = (
+    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][ 0-9][0-9]:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?:Z|[+-][0-9]{2}:?[0-9]{2})?|[0-9]{6} [ 0-9][0-9]:[0-9]{2}:[0-9]{2})"
+)
+ERROR_LOG_LINE = (
+    rf"^{STAMP_START}\s+(?:[0-9]+\s+|0x[0-9a-f]+\s+)?(?:\[[A-Z][A-Za-z]+\]|mysqld_safe |InnoDB: )"
+    r"|^InnoDB: |^\S*(?:mysqld|mariadbd)\S*: [A-Z]?[a-z]+ |^Version: '.*'  socket: '"
+    r"|^(?:[0-9][-0-9:.TZ ]+(?:UTC )?- )?\S*(?:mysqld|mariadbd)\S* got (?:signal [0-9]+|exception 0x[0-9a-f]+) ?;"
+)
+"""A line of the error log of MySQL or MariaDB, or the first of a crash's report."""
+
+DAMAGED_HEAD = (
+    rf"^[-+0-9:.TZ]+(?: [0-9:.Z]+)?[\t ]+[0-9]+ (?:{KNOWN})(?:\t|\s*$| {{2,}})"
+    rf"|^\S{{1,40}}(?: [ 0-9]\S{{0,20}})?\t +[0-9]+ (?:{KNOWN})\t"
+    rf"|^ *[0-9]+ (?:{KNOWN})\t|^{STAMP_START}\t +\S"
+)
+"""The rest of a head: a part of its time, or of its connection's number before a command and a tab."""
+CUT_HEAD = (
+    r"^(?:[0-9]{4}-[0-9]{2}-[-0-9]{0,3}[T ]?[0-9:.]*[-+0-9:Z]*|[0-9]{6} [ 0-9][0-9:]*)\t?\s*$"
+)
+"""An unterminated last line that is the beginning of a head."""
+COMMENT = r"^(?:--|#)"
+"""The first characters of a comment in a statement, which no head begins with."""
+
+HEAD_INSIDE = (
+    rf".[0-9]Z?\t[\t ]*[0-9]+ (?:{KNOWN})\t|, Version: [0-9][^\n]* started with:\s*(?:\n|$)"
+)
+"""A head or the line of a server's start that follows a truncated statement without a line break."""
+
+SLOW_LOG_LINE = rf"^# (?:Time: {STAMP_START}\s*$|User@Host: .*\[.*@|Query_time: [0-9])"
+"""A line of the slow query log, which may be written to the same file."""
+
+STARTED = r"^(?:/.*|[A-Za-z]:.*|\S+), Version: .+ started with:\s*$"
+PORT = r"^(?:Tcp|TCP) [Pp]ort: .*(?:Unix socket|Named Pipe)"
+COLUMNS = r"^Time\s+Id\s+Command\s+Argument\s*$"
 
 
-def match_heads(text: pl.Series) -> pl.Series:
-    """The groups of ``HEAD`` for each line.
+def mark_lines(lines: pl.DataFrame, is_cut: pl.Expr, of_others: pl.Series) -> pl.DataFrame:
+    """What each line is by itself.
 
-    Most heads have a time or none, a number, a command of ``COMMANDS`` and a tab: these are split at their tabs, which
-    is faster.
+    Parameters
+    ----------
+    lines : polars.DataFrame
+        ``line``, ``text``, ``is_sentinel``, and ``follows_cr``: a CR that is no line end of the file is before it.
+    is_cut : polars.Expr
+        Whether it is the unterminated last line of the log.
+    of_others : polars.Series
+        Numbers of the lines of other programs.
+
+    Returns
+    -------
+    polars.DataFrame
+        With ``is_head``, ``head`` (groups of ``HEAD``), ``is_banner`` (of a server's start), ``is_error_log``,
+        ``is_slow_log``, ``is_damaged`` (the rest of a head), ``is_of_other``, and ``begins``: what may follow on the
+        line (a text, no text, nothing, other), null for a line that may belong to one above it.
     """
-    by_groups = pl.col("text").str.extract_groups(HEAD).alias("head")
-    frame = text.to_frame("text")
-    if text.len() < MIN_LINES_BY_TABS or not is_fast():
-        return frame.select(by_groups).to_series()
-    # the text before the first tab, or before the first two, and what follows
-    above = pl.col("text").str.splitn("\t", 2).struct
-    rest = above.field("field_1")
-    frame = frame.select(
-        "text",
-        stamp=above.field("field_0"),
-        rest=pl.when(above.field("field_0") == "")
-        .then(rest.str.strip_prefix("\t"))
-        .otherwise(rest),
+    text, head = pl.col("text"), pl.col("head")
+    lines = lines.with_columns(head=text.str.extract_groups(HEAD))
+    lines = lines.with_columns(
+        is_head=to_int64(head.struct.field("connection")).is_not_null() & ~pl.col("follows_cr")
     )
-    what = pl.col("rest").str.splitn("\t", 2).struct
-    fields = frame.select(
-        "stamp",
-        is_head=pl.col("text").str.contains(HEAD),
-        number=what.field("field_0").str.strip_chars_start(" ").str.splitn(" ", 2),
-        argument=what.field("field_1"),
+    lines = _with_untimed_heads(lines)
+    # Only the other lines are searched for these: they are few, or each may begin with few letters.
+    free = ~pl.any_horizontal("is_head", "is_sentinel", "follows_cr")
+    rest = lines.filter(free).select(
+        "line",
+        is_banner=text.str.contains(STARTED) | text.str.contains(PORT) | text.str.contains(COLUMNS),
+        is_error_log=text.str.contains(ERROR_LOG_LINE),
+        is_slow_log=text.str.contains(SLOW_LOG_LINE),
+        is_damaged=(text.str.contains(DAMAGED_HEAD) & ~text.str.contains(COMMENT))
+        | (is_cut & text.str.contains(CUT_HEAD)),
+        is_of_other=pl.col("line").is_in(of_others.implode()),
     )
-    number = pl.col("number").struct
-    fields = fields.select(
-        "stamp",
-        "argument",
-        "is_head",
-        connection=number.field("field_0"),
-        command=number.field("field_1"),
+    lines = lines.join(rest, on="line", how="left", maintain_order="left")
+    lines = lines.with_columns(pl.col(MARKS).fill_null(False))
+    command = head.struct.field("command")
+    begins = first_of(
+        (pl.col("is_head") & (command.is_null() | command.is_in(TEXT_COMMANDS)), TEXT),
+        (pl.col("is_head"), NO_TEXT),
+        (pl.col("is_banner"), NOTHING),
+        (pl.any_horizontal("is_error_log", "is_slow_log", "is_damaged"), OTHER),
     )
-    stamps = fields["stamp"].unique().to_frame()
-    stamps = stamps.with_columns(pl.col("stamp").str.extract_groups(STAMP).struct.unnest())
-    is_stamp = pl.any_horizontal(pl.col("day", "short").is_not_null()) | (pl.col("stamp") == "")
-    stamps = stamps.with_columns(is_stamp=is_stamp)
-    fields = fields.join(stamps, on="stamp", how="left", maintain_order="left", nulls_equal=True)
-    is_usual = fields.select(
-        pl.col("is_head")
-        & pl.col("is_stamp")
-        & pl.col("command").is_in(COMMANDS)
-        & pl.col("argument").is_not_null()
-        & pl.col("connection").str.contains("^[0-9]+$")
-    ).to_series()
-    is_usual = is_usual.fill_null(False)
-    names = pl.Series([""], dtype=pl.String).str.extract_groups(HEAD).struct.fields
-    usual = fields.select(
-        pl.col(name) if name in fields.columns else pl.lit(None, pl.String).alias(name)
-        for name in names
+    return lines.with_columns(begins=begins)
+
+
+def _with_untimed_heads(lines: pl.DataFrame) -> pl.DataFrame:
+    """``lines`` with ``UNTIMED_HEAD`` lines as heads: read as if two tabs stood before them."""
+    is_untimed = ~pl.any_horizontal("is_head", "is_sentinel", "follows_cr") & pl.col(
+        "text"
+    ).str.contains(UNTIMED_HEAD)
+    untimed = lines.filter(is_untimed).select(
+        "line",
+        again=(pl.lit("\t\t") + pl.col("text").str.strip_chars_start("\t ")).str.extract_groups(
+            HEAD
+        ),
     )
-    if not is_usual.all():
-        place = pl.int_range(pl.len(), dtype=pl.Int64).alias("place")
-        others = frame.select(place, "text").filter(~is_usual)
-        others = others.select("place", by_groups).unnest("head")
-        usual = usual.with_columns(place).filter(is_usual).select("place", *names)
-        usual = pl.concat([usual, others]).sort("place").drop("place")
-    return usual.to_struct("head")
+    if not untimed.height:
+        return lines
+    again = pl.col("again").struct.field("connection")
+    lines = lines.join(untimed, on="line", how="left", maintain_order="left")
+    is_again = to_int64(again).is_not_null()
+    return lines.with_columns(
+        is_head=pl.col("is_head") | is_again,
+        head=pl.when(is_again).then("again").otherwise("head"),
+    ).drop("again")

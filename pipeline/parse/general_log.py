@@ -53,59 +53,19 @@ import polars as pl
 
 from pipeline.parse import texts, timestamps
 from pipeline.parse.errors import UnknownFormatError
-from pipeline.parse.expressions import first_of, join_flags, to_int64
-from pipeline.parse.general_heads import COMMANDS, HEAD, TEXT_COMMANDS, match_heads
-from pipeline.parse.general_times import GeneralTimes
+from pipeline.parse.expressions import first_of, join_flags
+from pipeline.parse.general_heads import HEAD, HEAD_INSIDE, NOTHING, STAMP_START, TEXT, mark_lines
+from pipeline.parse.general_times import GeneralTimes, with_stamps
+from pipeline.parse.general_tokens import Commands
 from pipeline.parse.held_lines import HeldLines
 from pipeline.parse.log import Log, is_blank
-from pipeline.parse.parsed import Parsed, to_parsed
+from pipeline.parse.parsed import NO_LINES, Parsed, to_parsed
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
 from pipeline.parse.sources import lines_of_others
 
-KNOWN = "|".join(COMMANDS)
-_ID = r"(?: {4,}[0-9]+| {3}[0-9]{2,}| {2}[0-9]{3,}| [0-9]{4,}|[0-9]{5,})"
-UNTIMED_HEAD = rf"^[\t ]*\t{_ID} (?:{KNOWN})(?:\t|\s*$| {{2,}})"
-"""A head without a time, with fewer tabs before it than ``HEAD`` asks for; servers pad the Id to 5 or more."""
-
-_STAMP = (
-    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][ 0-9][0-9]:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
-    r"(?:Z|[+-][0-9]{2}:?[0-9]{2})?|[0-9]{6} [ 0-9][0-9]:[0-9]{2}:[0-9]{2})"
-)
-ERROR_LOG_LINE = (
-    rf"^{_STAMP}\s+(?:[0-9]+\s+|0x[0-9a-f]+\s+)?(?:\[[A-Z][A-Za-z]+\]|mysqld_safe |InnoDB: )"
-    r"|^InnoDB: |^\S*(?:mysqld|mariadbd)\S*: [A-Z]?[a-z]+ |^Version: '.*'  socket: '"
-    r"|^(?:[0-9][-0-9:.TZ ]+(?:UTC )?- )?\S*(?:mysqld|mariadbd)\S* got (?:signal [0-9]+|exception 0x[0-9a-f]+) ?;"
-)
-"""A line of the error log of MySQL or MariaDB, or the first of a crash's report."""
-
-DAMAGED_HEAD = (
-    rf"^[-+0-9:.TZ]+(?: [0-9:.Z]+)?[\t ]+[0-9]+ (?:{KNOWN})(?:\t|\s*$| {{2,}})"
-    rf"|^\S{{1,40}}(?: [ 0-9]\S{{0,20}})?\t +[0-9]+ (?:{KNOWN})\t"
-    rf"|^ *[0-9]+ (?:{KNOWN})\t|^{_STAMP}\t +\S"
-)
-"""The rest of a head: a part of its time, or of its connection's number before a command and a tab."""
-CUT_HEAD = (
-    r"^(?:[0-9]{4}-[0-9]{2}-[-0-9]{0,3}[T ]?[0-9:.]*[-+0-9:Z]*|[0-9]{6} [ 0-9][0-9:]*)\t?\s*$"
-)
-"""An unterminated last line that is the beginning of a head."""
-COMMENT = r"^(?:--|#)"
-"""The first characters of a comment in a statement, which no head begins with."""
-
-HEAD_INSIDE = (
-    rf".[0-9]Z?\t[\t ]*[0-9]+ (?:{KNOWN})\t|, Version: [0-9][^\n]* started with:\s*(?:\n|$)"
-)
-"""A head or the line of a server's start that follows a truncated statement without a line break."""
-
-SLOW_LOG_LINE = rf"^# (?:Time: {_STAMP}\s*$|User@Host: .*\[.*@|Query_time: [0-9])"
-"""A line of the slow query log, which may be written to the same file."""
-
 INDENT_LINES = 100
 """Lines in the first of which blanks in front of all lines are looked for."""
-
-STARTED = r"^(?:/.*|[A-Za-z]:.*|\S+), Version: .+ started with:\s*$"
-PORT = r"^(?:Tcp|TCP) [Pp]ort: .*(?:Unix socket|Named Pipe)"
-COLUMNS = r"^Time\s+Id\s+Command\s+Argument\s*$"
 
 
 def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
@@ -144,6 +104,9 @@ class Reader:
         """Whether the same blanks stand in front of every line."""
         if (piece.is_first and piece.is_last) or self._indent == "":
             return
+        if self._indent is None and piece.data is not None and _has_no_indent(piece.data[:4096]):
+            self._indent = ""
+            return
         self._see_indent(piece.log)
 
     def _see_indent(self, log: Log) -> None:
@@ -161,7 +124,7 @@ class Reader:
             text = pl.col("text")
             is_everywhere, is_timed = log.lines.select(
                 a=(is_blank(text) | text.str.starts_with(self._indent)).all(),
-                b=text.str.strip_prefix(self._indent).str.contains(rf"^{_STAMP}\s").any(),
+                b=text.str.strip_prefix(self._indent).str.contains(rf"^{STAMP_START}\s").any(),
             ).row(0)
             self._is_timed = self._is_timed or is_timed
             if not is_everywhere:
@@ -169,6 +132,9 @@ class Reader:
 
     def read(self, piece: Piece) -> Parsed:
         """The commands that end in a piece."""
+        commands = self._usual_commands(piece)
+        if commands is not None:
+            return self._read_commands(commands, piece)
         is_whole = piece.is_first and piece.is_last
         log = _with_escapes(piece.log)
         if is_whole:
@@ -181,18 +147,60 @@ class Reader:
             log = self._held.hold(log, None)
         lines = _classify(log, self._ends_above, is_whole=is_whole)
         if not piece.is_last:
-            first = self._times.held_line(lines) if lines.height else None
+            begins = lines.filter(pl.col("begins").is_not_null())["line"]
+            first = self._times.held_line(_heads(lines), begins[-1] if begins.len() else None)
             log = self._held.hold(log, first)
             lines = lines.head(0 if first is None else lines["line"].search_sorted(first))
-        return self._parsed(log, lines, is_last=piece.is_last)
+        heads = self._times.with_times(_heads(lines), lines["era"][-1] if lines.height else 0)
+        is_of_command = pl.any_horizontal("is_head", "is_more")
+        rows = _rows(log, heads, lines.filter("is_more"))
+        records = lines.filter(is_of_command)["line"]
+        return self._parsed(piece, log, lines.filter(~is_of_command), rows, records=records)
 
-    def _parsed(self, log: Log, lines: pl.DataFrame, *, is_last: bool) -> Parsed:
-        """The result for lines with their types."""
-        heads = lines.filter("is_head")
-        is_unknown = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~is_blank(
-            pl.col("text")
+    def _usual_commands(self, piece: Piece) -> Commands | None:
+        """The commands of the piece by NumPy; None if it has to be read by patterns."""
+        is_whole = piece.is_first and piece.is_last
+        if piece.data is None or (is_whole and not _has_no_indent(piece.data)):
+            return None
+        held = self._held.text_with(piece.data, piece.first_line)
+        return None if held is None or (self._indent and self._is_timed) else Commands.of(*held)
+
+    def _read_commands(self, commands: Commands, piece: Piece) -> Parsed:
+        last_line, is_unterminated = commands.last_line, not commands.is_terminated
+        held = None
+        if not piece.is_last:
+            first = self._times.held_line(commands.heads, commands.openers["line"][-1])
+            assert first is not None
+            held = commands.cut(first)
+        self._held.hold_instead(held)
+        others = commands.other_lines()
+        log = piece.log_of(
+            others.select("line", "text"), last_line, has_marks=False, unterminated=is_unterminated
         )
-        rejects = lines.filter(is_unknown).select(
+        heads = self._times.with_times(commands.heads, commands.last_era)
+        statements = commands.statements()
+        rows = _request_rows(
+            log,
+            heads.with_columns(last=commands.last_lines),
+            statements,
+            commands.have_heads_inside(statements),
+        )
+        more = commands.stop - others.height
+        return self._parsed(piece, log, others, rows, records=NO_LINES, more_records=more)
+
+    def _parsed(
+        self,
+        piece: Piece,
+        log: Log,
+        others: pl.DataFrame,
+        rows: pl.DataFrame,
+        *,
+        records: pl.Series,
+        more_records: int = 0,
+    ) -> Parsed:
+        """The result for ``rows`` of ``requests`` and the lines that are of no command."""
+        is_header = pl.any_horizontal("is_banner", "is_sentinel")
+        rejects = others.filter(~is_header & ~is_blank(pl.col("text"))).select(
             "line",
             reason=first_of(
                 (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
@@ -200,32 +208,32 @@ class Reader:
                 (pl.col("is_error_log"), texts.ERROR_LOG_LINE),
                 (pl.col("is_slow_log"), texts.SLOW_LOG_LINE),
                 (pl.col("is_damaged"), texts.DAMAGED_HEAD),
-                (pl.col("opener") == "nothing", texts.BEFORE_FIRST_COMMAND),
+                (pl.col("opener") == NOTHING, texts.BEFORE_FIRST_COMMAND),
                 otherwise=texts.NOT_STATEMENT_TEXT,
             ),
         )
-        self._count(lines, heads, rejects)
-        if is_last and self._first_reject is not None and not self._heads:
+        self._count(others, rows, rejects)
+        if piece.is_last and self._first_reject is not None and not self._heads:
             raise UnknownFormatError(self.file, self._why_refused(), self._first_reject)
-        rows = _rows(log, self._times.with_times(lines, heads), lines.filter("is_more"))
         return to_parsed(
             log,
             "general",
             {"requests": rows},
-            records=lines.filter(pl.any_horizontal("is_head", "is_more"))["line"],
-            headers=lines.filter("is_header")["line"],
+            records=records,
+            more_records=more_records,
+            headers=others.filter(is_header)["line"],
             rejects=rejects,
         )
 
-    def _count(self, lines: pl.DataFrame, heads: pl.DataFrame, rejects: pl.DataFrame) -> None:
+    def _count(self, others: pl.DataFrame, rows: pl.DataFrame, rejects: pl.DataFrame) -> None:
         """Keep what the pieces say about the log."""
-        self._heads += heads.height
-        self._ends_above += int((heads["line"] > 1).sum())
+        self._heads += rows.height
+        self._ends_above += int((rows["line"] > 1).sum())
         if rejects.height and self._first_reject is None:
             self._first_reject = int(rejects["line"][0])
         if not self._heads:
-            self._refusal["slow"] |= bool(lines["is_slow_log"].any())
-            self._refusal["error"] |= bool(lines["is_error_log"].any())
+            self._refusal["slow"] |= bool(others["is_slow_log"].any())
+            self._refusal["error"] |= bool(others["is_error_log"].any())
 
     def _why_refused(self) -> str:
         """What a file without a command is."""
@@ -236,6 +244,11 @@ class Reader:
     def finish(self) -> tuple[list[str], list[str]]:
         """Warnings about times."""
         return self._times.warnings(), []
+
+
+def _has_no_indent(data: bytes) -> bool:
+    """Whether no blanks may stand in front of every line."""
+    return b" " < data.lstrip(b"\n")[:1] < b"\x7f"
 
 
 def _with_escapes(log: Log) -> Log:
@@ -267,48 +280,17 @@ def _classify(log: Log, ends_above: int, *, is_whole: bool) -> pl.DataFrame:
 
     Sentinels are recognized only in a log that has ``#T`` lines: elsewhere ``#END`` is a comment in a statement.
     """
-    text = pl.col("text")
     sentinel = pl.lit(log.has_sentinels) & pl.col("sentinel").is_in(["T", "GAP", "END"])
-    lines = _with_line_ends(log, is_whole=is_whole).with_columns(
-        is_sentinel=sentinel.fill_null(False), head=match_heads(log.lines["text"])
-    )
-    lines = lines.with_columns(
-        is_head=to_int64(pl.col("head").struct.field("connection")).is_not_null()
-        & ~pl.col("follows_cr")
-    )
-    lines = _with_gaps(_with_untimed_heads(lines), ends_above)
-    # Only the other lines are searched for these: they are few, or each may begin with few letters.
-    free = ~pl.any_horizontal("is_head", "is_sentinel", "follows_cr")
-    rest = lines.filter(free).select(
-        "line",
-        is_banner=text.str.contains(STARTED) | text.str.contains(PORT) | text.str.contains(COLUMNS),
-        is_error_log=text.str.contains(ERROR_LOG_LINE),
-        is_slow_log=text.str.contains(SLOW_LOG_LINE),
-        is_damaged=(text.str.contains(DAMAGED_HEAD) & ~text.str.contains(COMMENT))
-        | (log.is_unterminated_line & text.str.contains(CUT_HEAD)),
-        is_of_other=pl.col("line").is_in(lines_of_others(log).implode()),
-    )
-    marks = pl.col("is_banner", "is_error_log", "is_slow_log", "is_damaged", "is_of_other")
-    lines = lines.join(rest, on="line", how="left", maintain_order="left")
-    lines = lines.with_columns(marks.fill_null(False))
-    command = pl.col("head").struct.field("command")
-    opener = first_of(
-        (
-            pl.col("is_head") & (command.is_null() | command.is_in(TEXT_COMMANDS)),
-            "text",
-        ),
-        (pl.col("is_head"), "no text"),
-        (pl.col("is_banner"), "nothing"),
-        (pl.any_horizontal("is_error_log", "is_slow_log", "is_damaged"), "other"),
-    )
-    lines = lines.with_columns(begins=opener)
-    lines = lines.with_columns(opener=pl.col("begins").forward_fill().fill_null("nothing"))
+    lines = _with_line_ends(log, is_whole=is_whole)
+    lines = lines.with_columns(is_sentinel=sentinel.fill_null(False))
+    lines = mark_lines(lines, log.is_unterminated_line, lines_of_others(log))
+    lines = _with_gaps(lines, ends_above)
+    lines = lines.with_columns(opener=pl.col("begins").forward_fill().fill_null(NOTHING))
     is_apart = pl.any_horizontal("is_sentinel", "is_of_other")
-    is_more = (pl.col("opener") == "text") & pl.col("begins").is_null() & ~is_apart
+    is_more = (pl.col("opener") == TEXT) & pl.col("begins").is_null() & ~is_apart
     return lines.with_columns(
         block=pl.col("begins").is_not_null().cum_sum(),
         is_more=is_more,
-        is_header=pl.any_horizontal("is_banner", "is_sentinel"),
         era=pl.any_horizontal("is_banner", "is_damaged").cum_sum(),
     )
 
@@ -345,35 +327,23 @@ def _with_gaps(lines: pl.DataFrame, ends_above: int) -> pl.DataFrame:
     return lines.with_columns(gap=gap, cr=cr)
 
 
-def _with_untimed_heads(lines: pl.DataFrame) -> pl.DataFrame:
-    """``lines`` with ``UNTIMED_HEAD`` lines as heads: read as if two tabs stood before them."""
-    is_untimed = ~pl.any_horizontal("is_head", "is_sentinel", "follows_cr") & pl.col(
-        "text"
-    ).str.contains(UNTIMED_HEAD)
-    untimed = lines.filter(is_untimed).select(
-        "line",
-        again=(pl.lit("\t\t") + pl.col("text").str.strip_chars_start("\t ")).str.extract_groups(
-            HEAD
-        ),
+def _heads(lines: pl.DataFrame) -> pl.DataFrame:
+    """The heads among the lines, with the groups of ``HEAD`` and the columns of ``with_stamps``."""
+    heads = lines.filter("is_head").select(
+        "line", "block", "era", "cr", "head", (pl.col("begins") == TEXT).alias("has_text")
     )
-    if not untimed.height:
-        return lines
-    again = pl.col("again").struct.field("connection")
-    lines = lines.join(untimed, on="line", how="left", maintain_order="left")
-    is_again = to_int64(again).is_not_null()
-    return lines.with_columns(
-        is_head=pl.col("is_head") | is_again,
-        head=pl.when(is_again).then("again").otherwise("head"),
-    ).drop("again")
+    return with_stamps(heads.unnest("head"))
 
 
 def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
     """Heads and their continuation lines as rows of ``requests``."""
+    heads = heads.with_columns(
+        pl.col("connection").cast(pl.Int64),
+        pl.coalesce("command", "other").alias("command"),
+        is_other=pl.col("other").is_not_null(),
+    )
     first = pl.coalesce("argument", "padded", "rest", pl.lit(""))
-    if not more.height:
-        heads = heads.with_columns(pl.lit(None, pl.String).alias("more"), last="line")
-        target = pl.when("has_text").then(pl.concat_str(first, "cr")).otherwise(first)
-        return _request_rows(log, heads, target, first)
+    single = pl.when("has_text").then(pl.concat_str(first, "cr")).otherwise(first)
     text = pl.concat_str("gap", "text")
     added = more.group_by("block", maintain_order=True).agg(
         text.str.join("").alias("more"),
@@ -382,26 +352,26 @@ def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
     )
     heads = heads.join(added, on="block", how="left", maintain_order="left")
     whole_text = pl.concat_str(first, "more", "more_cr").str.strip_chars_end("\n")
-    single = pl.when("has_text").then(pl.concat_str(first, "cr")).otherwise(first)
     target = pl.when(pl.col("more").is_not_null()).then(whole_text).otherwise(single)
     heads = heads.with_columns(last=pl.coalesce("last", "line"))
     statement = pl.concat_str(first, "more", ignore_nulls=True)
-    return _request_rows(log, heads, target, statement)
+    result = heads.select(target=target, has_head_inside=statement.str.contains(HEAD_INSIDE))
+    return _request_rows(log, heads, result["target"], result["has_head_inside"])
 
 
 def _request_rows(
-    log: Log, heads: pl.DataFrame, target: pl.Expr, statement: pl.Expr
+    log: Log, heads: pl.DataFrame, target: pl.Series, has_head_inside: pl.Series
 ) -> pl.DataFrame:
-    """Rows of ``requests`` for heads with the number of their ``last`` line."""
+    """Rows of ``requests`` for heads with times and the number of their ``last`` line."""
     flags = (
-        (pl.col("other").is_not_null(), "unknown-command"),
+        (pl.col("is_other"), "unknown-command"),
         (pl.col("time").is_null(), "no-time"),
         (pl.col("assumed"), "zone-assumed"),
         *(
             (pl.col("clock_flags").str.contains(name, literal=True), name)
             for name in (timestamps.AMBIGUOUS, timestamps.MISSING, timestamps.SET_BACK)
         ),
-        (statement.str.contains(HEAD_INSIDE), "head-inside"),
+        (pl.lit(has_head_inside), "head-inside"),
         ((pl.col("last") == log.last_line) & pl.lit(log.unterminated), "unterminated"),
     )
     holds = heads.select(condition.alias(name) for condition, name in flags)
@@ -410,8 +380,8 @@ def _request_rows(
         pl.lit("general").alias("log"),
         "line",
         "time",
-        pl.col("connection").cast(pl.Int64),
-        pl.coalesce("command", "other").alias("command"),
-        pl.when(target != "").then(target).alias("target"),
+        "connection",
+        "command",
+        target=pl.when(target != "").then(pl.lit(target)),
         flags=join_flags(flags) if flags else pl.lit(None, pl.String),
     )

@@ -52,20 +52,22 @@ class GeneralTimes:
         self._lost: list[int] = [0, 0]
         """Number of commands without a time, and line of the first one."""
 
-    def held_line(self, lines: pl.DataFrame) -> int | None:
+    def held_line(self, heads: pl.DataFrame, last: int | None) -> int | None:
         """The line from which on a piece must be read with the next one; None: its first line.
 
         The last command may go on, and which of the two equal hours at the end of daylight saving time it is, only
         later times say.
+
+        Parameters
+        ----------
+        heads : polars.DataFrame
+            ``line`` and the columns of ``with_stamps``.
+        last : int, optional
+            The last line of the piece with which a command or something else begins.
         """
-        begins = lines.filter(pl.col("begins").is_not_null())["line"]
-        if not begins.len():
-            return None
-        first = int(begins[-1])
-        if self.tz is None:
-            return first
-        heads = lines.filter(pl.col("is_head") & (pl.col("line") < first))
-        rows = self._with_steady(_with_fields(heads)).drop_nulls("steady")
+        if last is None or self.tz is None:
+            return last
+        rows = self._with_steady(heads.filter(pl.col("line") < last)).drop_nulls("steady")
         earliest, latest = (
             pl.col("steady").dt.replace_time_zone(self.tz, ambiguous=which, non_existent="null")
             for which in ("earliest", "latest")
@@ -73,11 +75,35 @@ class GeneralTimes:
         certain = rows.filter((earliest == latest).fill_null(True))
         after = int(certain["line"][-1]) if certain.height else 0
         ambiguous = rows.filter(pl.col("line") > after)["line"]
-        return int(ambiguous[0]) if ambiguous.len() else first
+        return int(ambiguous[0]) if ambiguous.len() else last
 
-    def with_times(self, lines: pl.DataFrame, heads: pl.DataFrame) -> pl.DataFrame:
-        """The heads of a piece with their fields, ``time`` in UTC (inherited where blank) and its flags."""
-        rows = self._with_steady(_with_fields(heads))
+    def with_times(self, heads: pl.DataFrame, last_era: int) -> pl.DataFrame:
+        """The heads of a piece with ``time`` in UTC (inherited where blank), ``clock_flags`` and ``assumed``.
+
+        Parameters
+        ----------
+        heads : polars.DataFrame
+            ``line``, ``era`` and the columns of ``with_stamps``.
+        last_era : int
+            The era of the last line of the piece.
+        """
+        says, era = pl.col("says"), pl.col("era")
+        # a blank time below another one of its era is the same
+        is_read = heads.select(
+            (says | says.shift() | (era != era.shift())).fill_null(True)
+        ).to_series()
+        rows = self._read(heads.filter(is_read).select("line", "era", *STAMP_COLUMNS), last_era)
+        rows = rows.select("time", "clock_flags", "assumed")
+        if not is_read.all():
+            rows = rows[is_read.cum_sum() - 1]
+        lost = heads.filter(rows["time"].is_null())["line"]
+        if lost.len():
+            self._lost = [self._lost[0] + lost.len(), self._lost[1] or int(lost[0])]
+        return heads.with_columns(rows)
+
+    def _read(self, rows: pl.DataFrame, last_era: int) -> pl.DataFrame:
+        """``rows`` with ``time``, ``clock_flags`` and ``assumed``."""
+        rows = self._with_steady(rows)
         by_zone = self._resolve(rows["steady"])
         lag = rows["local_naive"] - rows["steady"]
         zoned = pl.col("local") - pl.duration(minutes="offset", time_unit="us")
@@ -91,16 +117,14 @@ class GeneralTimes:
             assumed=pl.col("says") & ~pl.col("has_zone") & pl.lit(self.tz is None),
         )
         self._carry(rows, by_zone)
-        rows = self._with_inherited(rows, lines)
-        lost = rows.filter(pl.col("time").is_null())["line"]
-        if lost.len():
-            self._lost = [self._lost[0] + lost.len(), self._lost[1] or int(lost[0])]
-        return rows
+        return self._with_inherited(rows, last_era)
 
     def _with_steady(self, rows: pl.DataFrame) -> pl.DataFrame:
         """``rows`` with ``local_naive`` (null with a zone) and ``steady``."""
         fits = pl.col("local").dt.year().is_between(1678, 2261)
         rows = rows.with_columns(local_naive=pl.when(~pl.col("has_zone") & fits).then("local"))
+        if rows["local_naive"].null_count() == rows.height:
+            return rows.with_columns(steady="local_naive")
         local = pl.col("local_naive")
         before = pl.lit(self._last, pl.Datetime("us"))
         dated = rows.select("line", "local_naive").drop_nulls()
@@ -116,6 +140,10 @@ class GeneralTimes:
 
     def _resolve(self, steady: pl.Series) -> pl.DataFrame:
         """``time`` and ``flags`` of local times, which go on from those of earlier pieces."""
+        if steady.null_count() == steady.len():
+            return pl.DataFrame(schema={"time": tables.UTC_NS, "flags": pl.String}).clear(
+                steady.len()
+            )
         above = [time for time in dict.fromkeys((self._resolved, self._steady)) if time]
         above += [None] if above and self._follows_other else []
         every = pl.concat([pl.Series(above, dtype=pl.Datetime("us")), steady])
@@ -138,7 +166,7 @@ class GeneralTimes:
             existing = dated.drop_nulls("by")["steady"]
             self._resolved = existing[-1] if existing.len() else self._resolved
 
-    def _with_inherited(self, rows: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    def _with_inherited(self, rows: pl.DataFrame, era: int) -> pl.DataFrame:
         """``rows`` with ``time``, ``clock_flags`` and ``assumed``, also of heads with a blank time.
 
         A blank time inherits the head above it, but not across a server's start; a time that says nothing readable is
@@ -148,7 +176,6 @@ class GeneralTimes:
         rows = rows.with_columns(source=pl.when("says").then("row").forward_fill().over("era"))
         at = pl.col("source")
         rows = rows.with_columns(pl.col(*_INHERITED).gather(at, null_on_oob=True))
-        era = lines["era"][-1] if lines.height else 0
         last = rows.filter((pl.col("era") == era) & at.is_not_null()).select(*_INHERITED).tail(1)
         above, self._inherited = self._inherited, None if era else self._inherited
         if last.height:
@@ -184,11 +211,18 @@ _WARNINGS = {
 """Flag of a time → warning with the name of the zone, in order."""
 
 
-def _with_fields(heads: pl.DataFrame) -> pl.DataFrame:
-    """The heads with their fields: ``local`` time as printed, whether it is one (``says``), zone and offset."""
-    rows = heads.select(
-        "line", "block", "era", "cr", "head", (pl.col("begins") == "text").alias("has_text")
-    ).unnest("head")
+STAMP_COLUMNS = ("says", "local", "has_zone", "offset")
+
+
+def with_stamps(heads: pl.DataFrame) -> pl.DataFrame:
+    """``heads`` with their times as printed instead of the groups of ``general_heads.STAMP``.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``says``: whether a time is printed; ``local``: the time, null if there is no such time; ``has_zone``, and
+        ``offset`` from UTC in minutes.
+    """
     day = pl.col("day").str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
     hms, fraction = pl.col("clock").str.slice(0, 8), pl.col("clock").str.slice(9)
     parts = hms.str.split_exact(":", 2).struct
@@ -207,9 +241,9 @@ def _with_fields(heads: pl.DataFrame) -> pl.DataFrame:
         .str.to_datetime("%y%m%d %H:%M:%S", time_unit="us", strict=False)
     )
     offset = offset_minutes(pl.col("sign"), pl.col("hours"), pl.col("minutes"))
-    return rows.with_columns(
+    return heads.with_columns(
         says=pl.any_horizontal(pl.col("day", "short").is_not_null()),
         local=pl.coalesce(iso, short),
         has_zone=pl.any_horizontal(pl.col("sign", "zulu").is_not_null()),
         offset=pl.when(pl.col("zulu").is_not_null()).then(0).otherwise(offset),
-    )
+    ).drop("day", "clock", "zulu", "sign", "hours", "minutes", "short")

@@ -35,6 +35,27 @@ class HeldLines:
         ends = None if (lines["end"] == "\n").all() else lines["end"]
         return replace(log, lines=lines.drop("end"), line_ends=ends)
 
+    def text_with(self, data: bytes, first_line: int) -> tuple[bytes, int] | None:
+        """``data``, the text of the next piece, with the held lines in front, and the number of its first line; None
+        if an end of a line is not LF. The lines are still held.
+        """
+        held = self._lines
+        if held is None:
+            return data, first_line
+        if not (held["end"] == "\n").all():
+            return None
+        return "".join(f"{text}\n" for text in held["text"]).encode() + data, int(held["line"][0])
+
+    def hold_instead(self, lines: pl.DataFrame | None) -> None:
+        """Hold these (``line`` and ``text``), whose ends are LF, instead of those that are held."""
+        self._lines = None
+        if lines is not None and lines.height:
+            nothing = {"sentinel": pl.String, "tick": pl.Int64}
+            self._lines = lines.with_columns(
+                *(pl.lit(None, dtype).alias(name) for name, dtype in nothing.items()),
+                end=pl.lit("\n"),
+            )
+
     def hold(self, log: Log, first: int | None) -> Log:
         """``log`` without its lines from number ``first`` on, which are held; None: without any line."""
         count = 0 if first is None else log.lines["line"].search_sorted(first)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from pipeline import parse, tables
 from pipeline.parse import texts
-from pipeline.parse.general_log import TEXT_COMMANDS
+from pipeline.parse.general_heads import TEXT_COMMANDS
 
 SMALL = (
     "Time\t\t    Id Command\tArgument\n"

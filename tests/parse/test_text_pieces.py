@@ -7,14 +7,13 @@ import pytest
 from golden import goldens, options
 from test_pieces import assert_same, outcome
 
-from pipeline.parse import access_log, access_plain, general_heads, line_templates
+from pipeline.parse import access_log, access_plain, line_templates
 from pipeline.parse import sysbench_templates as sysbench
 
 KINDS = ("access", "general", "httperf", "sysbench")
 LIMITS = (
     (access_log, "MIN_LINES_BY_WORDS"),
     (access_plain, "MIN_LINES_BY_QUOTES"),
-    (general_heads, "MIN_LINES_BY_TABS"),
     (line_templates, "MIN_LINES_BY_KEY"),
     (sysbench, "MIN_LINES_BY_BLANKS"),
 )
