@@ -25,6 +25,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
 
 from pipeline.parse import texts
@@ -282,25 +283,22 @@ def with_snapshot_after(
     start of the tool after it is the same snapshot; each further one is another. ``recognized`` lines before the
     first start of the log are a snapshot without its head.
     """
-    starts = pl.concat(
-        [
-            log.ticks.select("line", is_tick=pl.lit(True)),
-            pl.DataFrame({"line": own_starts.cast(pl.Int64)}).with_columns(is_tick=pl.lit(False)),
-        ]
-    ).sort("line")
-    ends_with_tick = starts["is_tick"][-1] if starts.height else before.ends_with_tick
-    follows_tick = pl.col("is_tick").shift(fill_value=before.ends_with_tick)
-    starts = starts.filter(pl.col("is_tick") | ~follows_tick)
-    first = starts["line"].min()
-    headless = recognized.height > 0 and (first is None or recognized["line"][0] < first)
+    ticks, numbers = log.ticks["line"].to_numpy(), lines["line"].to_numpy()
+    starts = np.concatenate([ticks, own_starts.cast(pl.Int64).to_numpy()])
+    order = np.argsort(starts, kind="stable")
+    starts, is_tick = starts[order], order < ticks.size
+    ends_with_tick = bool(is_tick[-1]) if starts.size else before.ends_with_tick
+    follows_tick = np.concatenate([[before.ends_with_tick], is_tick[:-1]])[: starts.size]
+    starts = starts[is_tick | ~follows_tick]
+    places = recognized["line"].to_numpy()
+    headless = places.size > 0 and (not starts.size or places[0] < starts[0])
     count = before.count + int(headless and not before.count)
-    starts = starts.with_columns(snapshot=pl.int_range(pl.len(), dtype=pl.Int64) + count)
-    recognized = recognized.select("line").join_asof(
-        starts.select("line", "snapshot"), on="line", strategy="backward"
-    )
-    lines = lines.join_asof(recognized, on="line", strategy="backward")
-    lines = lines.with_columns(pl.col("snapshot").fill_null(max(count - 1, 0)))
-    return lines, SnapshotsBefore(count + starts.height, ends_with_tick)
+    # of each recognized line, in front of them that of the snapshot before the piece
+    snapshots = np.searchsorted(starts, places, side="right") - 1 + count
+    snapshots = np.concatenate([[count - 1], snapshots]).clip(min=0)
+    snapshot = snapshots[np.searchsorted(places, numbers, side="right")]
+    lines = lines.hstack([pl.Series("snapshot", snapshot, dtype=pl.Int64)])
+    return lines, SnapshotsBefore(count + starts.size, ends_with_tick)
 
 
 def snapshot_by_repetition(key: pl.Expr | str) -> pl.Expr:

@@ -22,6 +22,9 @@ from pipeline.redact import redact_line
 STARTED_WITHOUT_RECORDS = ("general",)
 """Kinds whose headers alone are a whole log: a server that had nothing to log."""
 NO_LINES = pl.Series(dtype=pl.Int64)
+_NO_REJECTS = tables.empty(tables.REJECTS)
+_IS_FREE = pl.col("sentinel").is_in(["T", "GAP", "END"]).fill_null(False) | is_blank(pl.col("text"))
+"""Whether a line that no parser names is a header."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ def split_rejects(frame: pl.DataFrame, reason: pl.Expr) -> tuple[pl.DataFrame, p
     # without this pl.format, of which reasons are made, panics at an empty chunk before others (Polars 2.1)
     frame = frame.rechunk()
     reasons = frame.select("line", reason=reason)
+    if reasons["reason"].null_count() == frame.height:
+        return frame, reasons.clear()
     return frame.filter(reasons["reason"].is_null()), reasons.drop_nulls()
 
 
@@ -115,20 +120,19 @@ def to_parsed(
     roles = np.zeros(lines.size, dtype=np.int64)
     for role, numbers in ((1, records), (1 << 21, headers), (1 << 42, rejects["line"])):
         _add_role(roles, lines, numbers.cast(pl.Int64).to_numpy(), role, log, kind)
-    free = log.lines.select(
-        pl.col("sentinel").is_in(["T", "GAP", "END"]).fill_null(False) | is_blank(pl.col("text"))
-    ).to_series()
-    roles[free.to_numpy() & (roles == 0)] = 1 << 21
-    wrong = np.flatnonzero(~np.isin(roles, (1, 1 << 21, 1 << 42)))
+    free = np.flatnonzero(roles == 0)
+    if free.size:
+        roles[free[log.lines[free].select(_IS_FREE).to_series().to_numpy()]] = 1 << 21
+    is_record, is_header = roles == 1, roles == 1 << 21
+    wrong = np.flatnonzero(~(is_record | is_header | (roles == 1 << 42)))
     if wrong.size:
         line, role = int(lines[wrong[0]]), int(roles[wrong[0]])
         raise AccountingError(log.file, texts.line_not_accounted(kind, role), line)
-    with_text = rejects.select(pl.col("line").cast(pl.Int64), "reason").sort("line")
-    with_text = with_text.join(log.original_lines(), on="line", how="left", maintain_order="left")
+    rejected = _NO_REJECTS if rejects.is_empty() else _with_text(rejects, log)
     unread = None
-    if not (roles == 1).any() and not more_records:
-        if with_text.height:
-            unread = with_text.select("line", "reason").row(0)
+    if not is_record.any() and not more_records:
+        if rejected.height:
+            unread = rejected.select("line", "reason").row(0)
         elif headers.len() and kind not in STARTED_WITHOUT_RECORDS:
             unread = int(headers.min()), texts.ONLY_HEADERS
     result = Parsed(
@@ -140,11 +144,9 @@ def to_parsed(
             name: without_secrets(tables.conform(frame, tables.STORED[name]))
             for name, frame in frames.items()
         },
-        record_lines=int(np.count_nonzero(roles == 1)) + more_records,
-        headers=int(np.count_nonzero(roles == 1 << 21)),
-        rejects=without_secrets(
-            tables.conform(with_text.with_columns(file=pl.lit(log.file)), tables.REJECTS)
-        ),
+        record_lines=int(np.count_nonzero(is_record)) + more_records,
+        headers=int(np.count_nonzero(is_header)),
+        rejects=rejected,
         warnings=[*log.warnings, *damage, *map(redact_line, warnings)],
         damage=(*log.damage, *damage),
         unread=unread,
@@ -152,6 +154,14 @@ def to_parsed(
     if result.record_lines + result.headers + result.rejects.height != result.lines:
         raise AccountingError(log.file, texts.counts_differ(kind))
     return result
+
+
+def _with_text(rejects: pl.DataFrame, log: Log) -> pl.DataFrame:
+    """Rejects as rows of their table, with the text of the lines."""
+    rejected = rejects.select(pl.col("line").cast(pl.Int64), "reason").sort("line")
+    rejected = rejected.join(log.original_lines(), on="line", how="left", maintain_order="left")
+    rejected = rejected.with_columns(file=pl.lit(log.file))
+    return without_secrets(tables.conform(rejected, tables.REJECTS))
 
 
 def _add_role(

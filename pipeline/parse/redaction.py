@@ -10,15 +10,20 @@ from pipeline import redact
 
 SAMPLE = 1000
 """Texts of a column by which it is decided whether most differ."""
-TEXT_COLUMNS = pl.selectors.by_name(
-    "command", "command_line", "target", "referer", "user_agent", "text", require_all=False
-)
+TEXT_COLUMNS = ("command", "command_line", "target", "referer", "user_agent", "text")
 """Columns with free text of the logs: command lines, requests, rejected lines."""
 
 
 def without_secrets(frame: pl.DataFrame) -> pl.DataFrame:
     """A table, or rejected lines, without secrets: older recordings and other tools do not remove them."""
-    return frame.with_columns(map(_redact, frame.select(TEXT_COLUMNS).iter_columns()))
+    return _with_changed(frame, _redact)
+
+
+def _with_changed(frame: pl.DataFrame, change: Callable[[pl.Series], pl.Series]) -> pl.DataFrame:
+    """``frame`` with its columns of free text changed."""
+    columns = [frame[name] for name in TEXT_COLUMNS if name in frame.columns]
+    changed = [column for before in columns if (column := change(before)) is not before]
+    return frame.with_columns(changed) if changed else frame
 
 
 def _redact(column: pl.Series) -> pl.Series:
@@ -45,8 +50,7 @@ def without_values(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
     'SELECT c FROM sbtest1 WHERE id=?'
     """
     if kind == "access":
-        columns = frame.select(TEXT_COLUMNS).iter_columns()
-        return frame.with_columns(map(_without_queries, columns))
+        return _with_changed(frame, _without_queries)
     if kind == "general" and "target" in frame.columns:
         return frame.with_columns(target=_statement_shapes(frame))
     if kind == "general" and "text" in frame.columns:

@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from pipeline import tables
 from pipeline.parse import texts
-from pipeline.parse.expressions import first_of, to_int64
 
-TICK = r"^#T (?P<epoch_ns>[0-9]+) (?P<monotonic_ns>[0-9]+) (?P<seq>[0-9]+) (?P<boot_id>\S+)\s*$"
+_TICK_FIELDS = (
+    r" (?P<epoch_ns>[0-9]+) (?P<monotonic_ns>[0-9]+) (?P<seq>[0-9]+) (?P<boot_id>\S+)\s*$"
+)
+TICK = rf"^#T{_TICK_FIELDS}"
 
 _GAP = r"(?:missed [0-9]+ ticks?|the disk was full)"
 GAP_WITHOUT_RESTART = rf"^#GAP {_GAP}(?:; {_GAP})*$"
@@ -40,6 +43,17 @@ _MARKS_SCHEMA = pl.Schema(
         "sentinel": pl.String,
     }
 )
+_NO_MARKS = pl.DataFrame(schema=_MARKS_SCHEMA)
+
+_BEGINS_AS_MARK = pl.col("text").str.starts_with("#")
+_MARK_FIELDS = (
+    pl.col("text")
+    .str.extract_groups(rf"^#(?P<sentinel>T|GAP|END)(?:{_TICK_FIELDS}|\s|$)")
+    .struct.unnest()
+)
+_NUMBERS = pl.col("epoch_ns", "monotonic_ns", "seq").cast(pl.Int64, strict=False)
+_IS_WHOLE = pl.all_horizontal(_NUMBERS.is_not_null())
+_BAD = pl.lit("bad")
 
 
 @dataclass
@@ -61,7 +75,7 @@ class SentinelReader:
     """Text of each ``#GAP`` above the first valid ``#T``."""
     count: int = 0
     """Number of ticks so far."""
-    _carried: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_MARKS_SCHEMA))
+    _carried: pl.DataFrame = field(default_factory=lambda: _NO_MARKS)
     """Sentinels that decide what the next one means: the last valid tick, the last tick, gaps after it."""
     _warnings: tuple[list[str], ...] = field(default_factory=lambda: ([], [], [], []))
 
@@ -73,74 +87,92 @@ class SentinelReader:
         Parameters
         ----------
         lines : polars.DataFrame
-            ``line`` and ``text``; lines without a ``#`` at their start may be missing.
+            ``line`` and ``text`` of the next piece; all that begin with ``#``, of the others some or none.
         has_marks : bool
             Whether one begins with ``#``.
         cut_line : int, optional
             Number of the last line of the log if it is unterminated.
         """
-        marks = parse_sentinels(lines if has_marks else lines.clear(), cut_line)
+        marks = parse_sentinels(lines, cut_line) if has_marks else _NO_MARKS
         if self.has_ticks is None:
             self.has_ticks = bool((marks["sentinel"] == "T").any())
         ticks = self._ticks(marks)
         self._note(marks, ticks)
-        lines = lines.join(
-            marks.select("line", "sentinel"), on="line", how="left", maintain_order="left"
-        ).join_asof(ticks.select("line", "tick"), on="line", strategy="backward")
-        if self.count > ticks.height:
-            lines = lines.with_columns(pl.col("tick").fill_null(self.count - ticks.height - 1))
-        return lines, ticks
+        numbers = lines["line"].to_numpy()
+        sentinel = pl.Series("sentinel", [None], dtype=pl.String).new_from_index(0, lines.height)
+        if marks.height:
+            places = np.searchsorted(numbers, marks["line"].to_numpy())
+            sentinel = sentinel.scatter(places, marks["sentinel"])
+        return lines.hstack([sentinel, self._tick_numbers(numbers, ticks)]), ticks
+
+    def _tick_numbers(self, lines: np.ndarray, ticks: pl.DataFrame) -> pl.Series:
+        """Number of the last tick up to each line, null before the first one of the log."""
+        places = np.searchsorted(lines, ticks["line"].to_numpy())
+        before = self.count - ticks.height
+        numbers = np.repeat(
+            np.arange(before - 1, self.count), np.diff(places, prepend=0, append=lines.size)
+        )
+        tick = pl.Series("tick", numbers, dtype=pl.Int64)
+        without_tick = int(places[0]) if places.size else lines.size
+        if before == 0 and without_tick:
+            tick = tick.scatter(np.arange(without_tick), None)
+        return tick
 
     def _ticks(self, marks: pl.DataFrame) -> pl.DataFrame:
         """The ticks among ``marks``, numbered on, with ``is_start``."""
         if not self.has_ticks or marks.is_empty():
             return pl.DataFrame(schema=TICKS_SCHEMA)
-        every = pl.concat([self._carried, marks.select(_MARKS_SCHEMA.names())])
-        ticks = parse_ticks(every, is_first=self.count == 0)
-        earlier = (
-            self._carried.height
-            and ticks.filter(pl.col("line") <= self._carried["line"][-1]).height
-        )
-        self._warn(every, ticks, earlier)
-        last = every.filter(pl.col("sentinel").is_in(["T", "bad"])).tail(1)
-        good = every.filter(pl.col("sentinel") == "T").tail(1)
-        gaps = every.filter(pl.col("sentinel") == "GAP")
-        if last.height:
-            gaps = gaps.filter(pl.col("line") > last["line"][0])
-        self._carried = pl.concat([good, last, gaps]).unique("line").sort("line")
-        ticks = ticks.slice(earlier).drop("seq_again")
-        number = pl.int_range(self.count, self.count + ticks.height, dtype=pl.Int64)
+        every = self._carried.vstack(marks)
+        ticks, is_again = parse_ticks(every, is_first=self.count == 0)
+        lines = ticks["line"].to_numpy()
+        earlier = 0
+        if self._carried.height:
+            earlier = int(np.searchsorted(lines, self._carried["line"][-1], side="right"))
+        self._warn(marks, ticks, is_again, earlier)
+        kind = every["sentinel"]
+        good = np.flatnonzero(kind == "T")[-1:]
+        last = np.union1d(good, np.flatnonzero(kind == "bad"))[-1:]
+        gaps = np.flatnonzero(kind == "GAP")
+        if last.size:
+            gaps = gaps[gaps > last]
+        self._carried = every[np.unique(np.concatenate([good, last, gaps]))]
+        ticks = ticks.slice(earlier)
+        number = np.arange(self.count, self.count + ticks.height)
         self.count += ticks.height
-        return ticks.with_columns(tick=number)
+        return ticks.replace_column(0, pl.Series("tick", number, dtype=pl.Int64))
 
-    def _warn(self, marks: pl.DataFrame, ticks: pl.DataFrame, earlier: int) -> None:
+    def _warn(
+        self, marks: pl.DataFrame, ticks: pl.DataFrame, is_again: np.ndarray, earlier: int
+    ) -> None:
         """Keep the warnings about ticks; the first ``earlier`` ticks are those of pieces before."""
         bad, repeated, back, _ = self._warnings
-        for line in marks.slice(self._carried.height).filter(pl.col("sentinel") == "bad")["line"]:
+        lines, time = ticks["line"], ticks["time"]
+        for line in marks["line"].filter(marks["sentinel"] == "bad"):
             bad.append(f"{self.file}:{line}: {texts.TICK_WITHOUT_TIME}")
-        is_back = ticks.select("line", back=pl.col("time") < pl.col("time").shift()).slice(earlier)
-        for line, seq in ticks.slice(earlier).filter("seq_again").select("line", "seq").rows():
-            repeated.append(f"{self.file}:{line}: {texts.repeated_tick(seq)}")
-        for line in is_back.filter("back")["line"]:
-            back.append(f"{self.file}:{line}: {texts.CLOCK_BACK}")
+        for place in np.flatnonzero(is_again[earlier:]) + earlier:
+            message = texts.repeated_tick(ticks["seq"][int(place)])
+            repeated.append(f"{self.file}:{lines[int(place)]}: {message}")
+        for place in np.flatnonzero(_is_true(time[1:] < time[:-1])) + 1:
+            if place >= earlier:
+                back.append(f"{self.file}:{lines[int(place)]}: {texts.CLOCK_BACK}")
 
     def _note(self, marks: pl.DataFrame, ticks: pl.DataFrame) -> None:
         """Keep ends, gaps, and the first and last valid ticks."""
-        ends = marks.filter(pl.col("sentinel") == "END")
-        if ends.height:
-            self.ended = ends["text"][-1][4:].strip()
-        gaps = marks.filter(pl.col("sentinel") == "GAP").select("line", "text")
-        for line, text in gaps.rows():
+        if marks.is_empty():
+            return
+        kind = marks["sentinel"]
+        for text in marks["text"].filter(kind == "END"):
+            self.ended = text[4:].strip()
+        gaps = marks[["line", "text"]].filter(kind == "GAP").rows()
+        for line, text in gaps:
             self._warnings[3].append(f"{self.file}:{line}: {texts.gap(text[4:].strip())}")
-        timed = ticks.filter(pl.col("time").is_not_null())
+        timed = ticks["time"].is_not_null().arg_true()
         if self.first_tick is None:
-            if timed.height:
-                gaps = gaps.filter(pl.col("line") < timed["line"][0])
-            self.gaps_before += gaps["text"].to_list()
-        if timed.height:
-            timed = timed.with_columns(time_ns=pl.col("time").dt.epoch("ns"))
-            self.first_tick = self.first_tick or timed.row(0, named=True)
-            self.last_tick = timed.row(-1, named=True)
+            first = ticks["line"][timed[0]] if timed.len() else None
+            self.gaps_before += [text for line, text in gaps if first is None or line < first]
+        if timed.len():
+            self.first_tick = self.first_tick or _tick_at(ticks, timed[0])
+            self.last_tick = _tick_at(ticks, timed[-1])
 
     def messages(self) -> tuple[list[str], tuple[str, ...]]:
         """Warnings about the sentinels, and those of them about a missing end."""
@@ -152,57 +184,68 @@ class SentinelReader:
 
 
 def parse_sentinels(lines: pl.DataFrame, cut_line: int | None) -> pl.DataFrame:
-    """Sentinel lines: line, text, sentinel, epoch_ns, monotonic_ns, seq, boot_id."""
-    text = pl.col("text")
-    numbers = pl.col("epoch_ns", "monotonic_ns", "seq")
-    is_cut = pl.lit(False) if cut_line is None else pl.col("line") == cut_line
-    is_whole = pl.all_horizontal(numbers.is_not_null()) & ~is_cut
+    """Sentinel lines: line, text, epoch_ns, monotonic_ns, seq, boot_id, sentinel."""
+    is_whole = _IS_WHOLE if cut_line is None else _IS_WHOLE & (pl.col("line") != cut_line)
+    is_bad = (pl.col("sentinel") == "T") & ~is_whole
     return (
-        lines.filter(text.str.contains(r"^#(T|GAP|END)(\s|$)"))
-        .with_columns(text.str.extract_groups(TICK).struct.unnest())
-        .with_columns(to_int64(numbers))
-        .with_columns(
-            sentinel=first_of(
-                (text.str.contains(r"^#T") & is_whole, "T"),
-                (text.str.contains(r"^#T"), "bad"),
-                otherwise=text.str.extract(r"^#(GAP|END)"),
-            )
-        )
-    )
-
-
-def parse_ticks(marks: pl.DataFrame, *, is_first: bool) -> pl.DataFrame:
-    """One row per ``#T`` with ``seq_again``. Two equal ``#T`` lines in a row are one.
-
-    ``is_first``: whether the first one is the first of the log.
-    """
-    is_tick = pl.col("sentinel").is_in(["T", "bad"])
-    is_repeated = (pl.col("text") == pl.col("text").shift()) & (
-        pl.col("line") == pl.col("line").shift() + 1
-    )
-    is_gap = (pl.col("sentinel") == "GAP") & ~pl.col("text").str.contains(GAP_WITHOUT_RESTART)
-    return (
-        marks.with_columns(after_gap=is_gap.cum_sum(), is_repeated=is_repeated.fill_null(False))
-        .filter(is_tick & ~pl.col("is_repeated"))
-        .with_columns(
-            good=pl.col("sentinel") == "T",
-            known_seq=pl.col("seq").forward_fill(),
-            known_boot=pl.col("boot_id").forward_fill(),
-        )
-        .with_columns(
-            seq_again=pl.col("seq") <= pl.col("known_seq").shift(),
-            boot_again=pl.col("boot_id") != pl.col("known_boot").shift(),
-            gap=pl.col("after_gap") != pl.col("after_gap").shift(),
-        )
+        lines.filter(_BEGINS_AS_MARK)
+        .select("line", "text", _MARK_FIELDS)
+        .drop_nulls("sentinel")
         .select(
-            pl.int_range(pl.len(), dtype=pl.Int64).alias("tick"),
-            "line",
-            pl.when("good").then(pl.col("epoch_ns")).cast(tables.UTC_NS).alias("time"),
-            pl.when("good").then(pl.col("monotonic_ns", "seq", "boot_id")),
-            (
-                pl.any_horizontal("seq_again", "boot_again", "gap").fill_null(False)
-                | (pl.lit(is_first) & (pl.int_range(pl.len()) == 0))
-            ).alias("is_start"),
-            "seq_again",
+            "line", "text", _NUMBERS, "boot_id",
+            sentinel=pl.when(is_bad).then(_BAD).otherwise("sentinel"),
         )
-    )
+    )  # fmt: skip
+
+
+def parse_ticks(marks: pl.DataFrame, *, is_first: bool) -> tuple[pl.DataFrame, np.ndarray]:
+    """One row per ``#T`` (``TICKS_SCHEMA``), and which do not have a higher ``seq`` than the one before.
+
+    Two equal ``#T`` lines in a row are one. ``is_first``: whether the first one is the first of the log.
+    """
+    kind, text = marks["sentinel"], marks["text"]
+    is_good = (kind == "T").to_numpy()
+    is_tick = is_good | (kind == "bad").to_numpy()
+    is_next_line = np.diff(marks["line"].to_numpy()) == 1
+    is_tick[1:] &= ~(is_next_line & (text[1:] == text[:-1]).to_numpy())
+    places = np.flatnonzero(is_tick)
+    is_gap = (kind == "GAP").to_numpy()
+    if is_gap.any():
+        is_gap = is_gap & ~text.str.contains(GAP_WITHOUT_RESTART).to_numpy()
+    gaps_before = np.cumsum(is_gap)[places]
+    ticks, is_good = marks[places], is_good[places]
+    seq, boot = ticks["seq"], ticks["boot_id"]
+    is_again, is_start = np.zeros((2, places.size), dtype=bool)
+    is_again[1:] = _is_true(seq[1:] <= _filled(seq)[:-1])
+    is_start[1:] = is_again[1:] | _is_true(boot[1:] != _filled(boot)[:-1])
+    is_start[1:] |= np.diff(gaps_before) > 0
+    is_start[:1] |= is_first
+    if not is_good.all():
+        ticks = ticks.with_columns(
+            pl.when(pl.Series(is_good)).then(pl.col("epoch_ns", "monotonic_ns", "seq", "boot_id"))
+        )
+    columns = {
+        "tick": np.arange(places.size),
+        "time": ticks["epoch_ns"].cast(tables.UTC_NS),
+        "is_start": is_start,
+    }
+    return pl.DataFrame(
+        {name: columns.get(name, ticks.get_column(name, default=None)) for name in TICKS_SCHEMA},
+        schema=TICKS_SCHEMA,
+    ), is_again
+
+
+def _is_true(values: pl.Series) -> np.ndarray:
+    """Where a condition is true; it is not where it is null."""
+    return (values.fill_null(False) if values.null_count() else values).to_numpy()
+
+
+def _filled(values: pl.Series) -> pl.Series:
+    """The values, with the one before for nulls."""
+    return values.forward_fill() if values.null_count() else values
+
+
+def _tick_at(ticks: pl.DataFrame, place: int) -> dict[str, Any]:
+    """A row of the ticks, with its time in nanoseconds as an integer too."""
+    tick = ticks.row(place, named=True)
+    return {**tick, "time_ns": ticks["time"].cast(pl.Int64)[place]}

@@ -99,16 +99,18 @@ def conform(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     >>> conform(pl.DataFrame({"rate_per_s": [20]}), table)["rate_per_s"].to_list()
     [20.0]
     """
-    schema = polars_schema(table)
-    unknown = [name for name in frame.columns if name not in schema]
+    unknown = [name for name in frame.columns if name not in table.columns]
     if unknown:
         raise TableError(f"{table.name} has no column {', '.join(unknown)}")
-    columns = [
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
-        for name, dtype in schema.items()
-    ]
+    values = {column.name: column for column in frame.iter_columns()}
+    nulls = pl.Series([None], dtype=pl.Null).new_from_index(0, frame.height)
     try:
-        result = frame.select(columns)
+        result = pl.DataFrame(
+            [
+                values.get(name, nulls).cast(column.dtype).alias(name)
+                for name, column in table.columns.items()
+            ]
+        )
     except pl.exceptions.InvalidOperationError as error:
         raise TableError(f"{table.name}: {error}") from error
     for name, column in table.columns.items():
