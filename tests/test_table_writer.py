@@ -42,7 +42,7 @@ def test_a_table_without_rows_is_a_file(tmp_path):
     assert pl.read_parquet(tmp_path / "t.parquet").equals(FRAME.clear())
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".ndjson", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".ndjson", ".parquet"])
 def test_a_frame_in_pieces_is_that_of_write_frame(tmp_path, suffix):
     whole, pieces = tmp_path / f"whole{suffix}", tmp_path / f"pieces{suffix}"
     export.write_frame(FRAME, whole)
@@ -54,7 +54,17 @@ def test_a_frame_in_pieces_is_that_of_write_frame(tmp_path, suffix):
         assert pieces.read_bytes() == whole.read_bytes()
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("name", export.TEXT_PIECES)
+def test_a_frame_without_rows_in_pieces_is_that_of_write_frame(tmp_path, name):
+    whole, pieces = tmp_path / "whole.dat", tmp_path / "pieces.dat"
+    export.write_frame(FRAME.clear(), whole, name)
+    with export.FrameWriter(pieces, FRAME.schema, name) as writer:
+        writer.write(FRAME.clear())
+        writer.close()
+    assert pieces.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_an_interrupted_frame_leaves_no_file(tmp_path, suffix):
     with (
         pytest.raises(KeyError),

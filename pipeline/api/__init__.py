@@ -35,7 +35,12 @@ _MODULES = {
     "pipeline.api.fit": ("FittedModel", "LoadPrediction", "closed", "even", "poisson"),
     "pipeline.api.holdout": ("HoldoutData", "open_holdout"),
     "pipeline.api.host_cpu": ("HostCpu", "host_cpu_demand"),
-    "pipeline.api.ledgers": ("checked_ledger", "scan_ledgers", "store_ledgers"),
+    "pipeline.api.ledgers": (
+        "checked_ledger",
+        "iterate_ledgers",
+        "scan_ledgers",
+        "store_ledgers",
+    ),
     "pipeline.api.run": ("RunData", "open_run"),
     "pipeline.api.runs": (
         "find_problems",

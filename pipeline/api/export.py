@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 
@@ -20,7 +20,9 @@ from pipeline.tables import flat
 from pipeline.tables.table_writer import TableWriter
 from pipeline.units import format_short
 
-PIECEWISE = ("csv", "ndjson", "parquet")
+TEXT_PIECES = ("csv", "json", "ndjson")
+"""Formats that :class:`TextWriter` writes."""
+PIECEWISE = (*TEXT_PIECES, "parquet")
 """Formats that :class:`FrameWriter` writes."""
 
 MAX_SHEET_ROWS = 2**20 - 1
@@ -71,8 +73,56 @@ def write_frame(frame: pl.DataFrame, path: Path | str, name: str | None = None) 
     write_bytes(path, to_bytes(frame, format_of(path, name)))
 
 
+class TextWriter:
+    """Writes a frame that comes in pieces to an open file, as CSV, JSON or NDJSON.
+
+    Parameters
+    ----------
+    file : file of bytes
+    name : str
+        A format of ``TEXT_PIECES``.
+    schema : polars.Schema
+        Of every piece.
+
+    Examples
+    --------
+    >>> file = io.BytesIO()
+    >>> writer = TextWriter(file, "json", pl.Schema({"R_ms": pl.Float64}))
+    >>> writer.write(pl.DataFrame({"R_ms": [1.5]}))
+    >>> writer.write(pl.DataFrame({"R_ms": [2.5]}))
+    >>> writer.close()
+    >>> file.getvalue()
+    b'[\\n{"R_ms": 1.5},\\n{"R_ms": 2.5}\\n]\\n'
+    """
+
+    def __init__(self, file: BinaryIO, name: str, schema: pl.Schema):
+        self._file, self._name = file, name
+        self._before = "[\n"
+        if name == "csv":
+            file.write((to_csv(pl.DataFrame(schema=schema)) + "\n").encode())
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Add a piece."""
+        if self._name == "ndjson":
+            frame.write_ndjson(self._file)
+        elif frame.is_empty():
+            pass
+        elif self._name == "csv":
+            _, _, rows = to_csv(frame).partition("\n")
+            self._file.write((rows + "\n").encode())
+        else:
+            rows = to_json(frame).removeprefix("[\n").removesuffix("\n]")
+            self._file.write((self._before + rows).encode())
+            self._before = ",\n"
+
+    def close(self) -> None:
+        """Write the end; the file stays open."""
+        if self._name == "json":
+            self._file.write(b"\n]\n" if self._before == ",\n" else b"[\n\n]\n")
+
+
 class FrameWriter:
-    """Writes a frame that comes in pieces, whole or not at all: CSV, NDJSON or Parquet.
+    """Writes a frame that comes in pieces, whole or not at all: CSV, JSON, NDJSON or Parquet.
 
     Parameters
     ----------
@@ -80,6 +130,8 @@ class FrameWriter:
         Its suffix is the format.
     schema : polars.Schema
         Of every piece.
+    name : str, optional
+        Format, where the suffix names none (see :func:`format_of`).
 
     Raises
     ------
@@ -97,9 +149,9 @@ class FrameWriter:
     'R_ms\\n1.5\\n2.5\\n'
     """
 
-    def __init__(self, path: Path | str, schema: pl.Schema):
+    def __init__(self, path: Path | str, schema: pl.Schema, name: str | None = None):
         self._path, self._schema = Path(path), schema
-        self._format = format_of(path)
+        self._format = format_of(path, name)
         if self._format not in PIECEWISE:
             raise ExportError(f"{path}: {self._format} is not written in pieces")
         self._files = contextlib.ExitStack()
@@ -111,9 +163,9 @@ class FrameWriter:
             if self._format == "parquet":
                 self._table = self._files.enter_context(TableWriter(part, self._schema))
             else:
-                self._text = self._files.enter_context(part.open("wb"))
-                if self._format == "csv":
-                    self._text.write((to_csv(pl.DataFrame(schema=self._schema)) + "\n").encode())
+                text = self._files.enter_context(part.open("wb"))
+                self._table = TextWriter(text, self._format, self._schema)
+                self._files.push(lambda kind, *_: None if kind else self._table.close())
         except OSError as error:
             self._files.close()
             raise not_written(self._path, error) from None
@@ -122,13 +174,7 @@ class FrameWriter:
     def write(self, frame: pl.DataFrame) -> None:
         """Add a piece."""
         try:
-            if self._format == "parquet":
-                self._table.write(frame)
-            elif self._format == "ndjson":
-                frame.write_ndjson(self._text)
-            elif frame.height:
-                _, _, rows = to_csv(frame).partition("\n")
-                self._text.write((rows + "\n").encode())
+            self._table.write(frame)
         except OSError as error:
             raise not_written(self._path, error) from None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -110,7 +111,7 @@ def _compute(
     return {"sha256": digest, "problems": problems}
 
 
-def store_ledgers(
+def iterate_ledgers(
     runs: Iterable[Run],
     processed: Path | str,
     *,
@@ -120,18 +121,40 @@ def store_ledgers(
     not_stored: Callable[[OSError], None] = lambda error: None,
     log_problem: Callable[[Run, str], None] = lambda run, problem: None,
     failed: Callable[[Run, str], None] | None = None,
-) -> pl.DataFrame:
+) -> Iterator[tuple[Run, pl.DataFrame]]:
     """The ledgers of ingested runs, each stored; numbers that depend on a failed check have its flag.
 
-    Schema: ``tables.LEDGER``. ``workers`` and ``scheduler`` as of ``ingest_runs``. ``not_stored`` is called for each
-    ledger that cannot be written below ``processed``, ``log_problem`` for each log that does not stand for its load's
-    window, with ``file: problem``, ``failed`` for each run that has no ledger, with the reason; without it, that is
-    an ``Error``.
+    Memory does not grow with the number of runs: filter each ledger, and keep what is needed.
+
+    Parameters
+    ----------
+    runs, processed, workers, scheduler
+        As of :func:`ingest_runs`.
+    progress
+        Called with each run that is done, in any order.
+    not_stored
+        Called for each ledger that cannot be written below ``processed``.
+    log_problem
+        Called for each log that does not stand for its load's window, with ``file: problem``.
+    failed
+        Called for each run that has no ledger, with the reason.
+
+    Yields
+    ------
+    Run, polars.DataFrame
+        A run and its ledger (``tables.LEDGER``), in the order of ``runs``.
+
+    Raises
+    ------
+    Error
+        If a run has no ledger, without ``failed``.
     """
     chosen = [replace(run, path=run.path.absolute()) for run in runs]
     location = location_of(Path(processed))
     tasks = [(*portable(run), location) for run in chosen]
-    frames: dict[int, pl.DataFrame] = {}
+    waiting: dict[int, CheckedLedger | None] = {}
+    """Done before a run that is in front of them."""
+    following = 0
     with ExitStack() as stack:
         checks = []
         if scheduler is not None:
@@ -149,14 +172,25 @@ def store_ledgers(
                 if failed is None:
                     raise Error(f"{run.id}: {done}")
                 failed(run, done)
+                waiting[number] = None
             else:
-                frames[number] = done.frame
+                waiting[number] = done
                 for problem in done.problems:
                     log_problem(run, problem)
                 if done.not_stored is not None:
                     not_stored(done.not_stored)
             progress(run)
-    return pl.concat([empty(LEDGER), *(frames[number] for number in sorted(frames))])
+            while following in waiting:
+                checked = waiting.pop(following)
+                if checked is not None:
+                    yield chosen[following], checked.frame
+                following += 1
+
+
+def store_ledgers(runs: Iterable[Run], processed: Path | str, **options: Any) -> pl.DataFrame:
+    """The ledgers of :func:`iterate_ledgers` as one table, with its options. Schema: ``tables.LEDGER``."""
+    ledgers = iterate_ledgers(runs, processed, **options)
+    return pl.concat([empty(LEDGER), *(frame for _, frame in ledgers)])
 
 
 def _ledger_or_error(raw: str, names: tuple[str, str, str], processed: str) -> CheckedLedger | str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # slow to import: not for help
 
 TABLE, LATEX = "table", "latex"
 TEXT_SUFFIX = ".txt"
-FILE_WIDTH = 80
 Format = StrEnum("Format", {name: name for name in (TABLE, *formats.FORMATS.values())})
 
 
@@ -69,6 +68,7 @@ def print_ledger(
     """
     import polars as pl
 
+    from pipeline.cli import ledger_output
     from pipeline.tables import LEDGER, RUN_KEYS
 
     settings: Settings = replace(context.obj, max_expanded_bytes=max_expanded)
@@ -82,24 +82,34 @@ def print_ledger(
     output = _format(form, out)
     runs = select_runs(settings.raw, run or ())
     has_unreadable = print_unreadable_folders(settings.raw, run or ())
+    for_people = output in (TABLE, LATEX) and not (wide or names)
+    schema = pl.Schema({name: LEDGER.columns[name].dtype for name in names or LEDGER.columns})
+    is_chosen = pl.lit(True)
+    for column, values in (("quantity", quantity), ("variant", variants)):
+        if values:
+            is_chosen &= pl.col(column).is_in(values)
     with orderly_exit():
         manifest = ingest_and_print(runs, settings, workers=workers, scheduler=scheduler)
         rows = manifest.filter(pl.col("status") != "failed").select(RUN_KEYS).rows()
         chosen = [run for run in runs if (run.study, run.server, run.run) in rows]
-        frame, has_error = _ledgers(chosen, settings, workers, scheduler)
-    if frame.is_empty():  # the reasons are printed
-        raise typer.Exit(2)
-    if quantity:
-        frame = frame.filter(pl.col("quantity").is_in(quantity))
-    if variants:
-        frame = frame.filter(pl.col("variant").is_in(variants))
-    if frame.is_empty():
-        raise usage_error("no number of these runs has that quantity in that variant")
-    if output in (TABLE, LATEX) and not (wide or names):
-        _print_for_people(frame, runs, output, out, all_rows=bool(quantity))
-    else:
-        _print_frame(frame.select(names or list(LEDGER.columns)), output, out)
-    if has_error or has_unreadable or not is_complete(manifest):
+        ledgers = _Ledgers(chosen, settings, workers, scheduler)
+        with ledger_output.opened(output, out, schema, for_people=for_people) as target:
+            if for_people:
+                target = ledger_output.ForPeople(target, all_rows=bool(quantity))
+            has_rows = has_chosen = False
+            for run, frame in ledgers:
+                has_rows |= not frame.is_empty()
+                frame = frame.filter(is_chosen)
+                if not frame.is_empty():
+                    has_chosen = True
+                    target.write(frame, run)
+            if not has_rows:  # the reasons are printed
+                raise typer.Exit(2)
+            if not has_chosen:
+                raise usage_error("no number of these runs has that quantity in that variant")
+    if for_people:
+        print_error(target.counts())
+    if ledgers.has_error or has_unreadable or not is_complete(manifest):
         raise typer.Exit(1)
 
 
@@ -122,98 +132,46 @@ def _format(form: Format | None, out: Path | None) -> str:
     return output
 
 
-def _ledgers(
-    runs: Sequence[api.Run], settings: Settings, workers: int, scheduler: str | None
-) -> tuple[pl.DataFrame, bool]:
-    """The ledgers of ingested runs, and whether one could not be computed, or a log lacks a part; that is printed.
+class _Ledgers:
+    """The ledgers of ingested runs, and after that whether one could not be computed, or a log lacks a part.
 
-    A run without a load because of a fault in run.json has no ledger.
+    That is printed. A run without a load because of a fault in run.json has no ledger.
     """
-    not_stored, has_error = [], False
 
-    def print_problem(run: api.Run, problem: str) -> None:
-        nonlocal has_error
-        has_error = True
+    def __init__(
+        self, runs: Sequence[api.Run], settings: Settings, workers: int, scheduler: str | None
+    ):
+        self._runs = [run for run in runs if not _has_broken_load(run)]
+        self._settings = settings
+        self._where = {"workers": workers, "scheduler": scheduler}
+        self.has_error = False
+
+    def __iter__(self) -> Iterator[tuple[api.Run, pl.DataFrame]]:
+        not_stored: list[OSError] = []
+        processed = self._settings.processed
+        with progress("ledger", len(self._runs), "run") as step:
+            yield from api.iterate_ledgers(
+                self._runs,
+                processed,
+                progress=lambda run: step(run.id),
+                not_stored=not_stored.append,
+                log_problem=self._print_problem,
+                failed=self._print_problem,
+                **self._where,
+            )
+        if not_stored:
+            reason = not_stored[0].strerror or not_stored[0]
+            count = len(not_stored)
+            ledgers = "1 ledger is" if count == 1 else f"{count:,} ledgers are"
+            print_error(f"{processed}: {ledgers} printed and not stored: {reason}")
+
+    def _print_problem(self, run: api.Run, problem: str) -> None:
+        self.has_error = True
         print_error(f"{run.id}: {problem}")
-
-    loaded = [run for run in runs if not _has_broken_load(run)]
-    with progress("ledger", len(loaded), "run") as step:
-        frame = api.store_ledgers(
-            loaded,
-            settings.processed,
-            workers=workers,
-            scheduler=scheduler,
-            progress=lambda run: step(run.id),
-            not_stored=not_stored.append,
-            log_problem=print_problem,
-            failed=print_problem,
-        )
-    if not_stored:
-        reason = not_stored[0].strerror or not_stored[0]
-        ledgers = "1 ledger is" if len(not_stored) == 1 else f"{len(not_stored):,} ledgers are"
-        print_error(f"{settings.processed}: {ledgers} printed and not stored: {reason}")
-    return frame, has_error
 
 
 def _has_broken_load(run: api.Run) -> bool:
     """Whether run.json is at fault that the run has no load."""
+    run = replace(run)  # without what it caches
     has_load = any(server.workload for server in run.virtual_servers.values())
     return not has_load and any(text.startswith("run.json") for text in run.problems())
-
-
-def _print_frame(frame: pl.DataFrame, output: str, out: Path | None) -> None:
-    """Write the frame as it is: to ``out``, else to standard output."""
-    from pipeline.api import export
-    from pipeline.cli.tabulate import as_wide_text
-
-    if output == TABLE:
-        _print_text(as_wide_text(frame), out)
-    elif out is not None:
-        export.write_frame(frame, out, output)
-    else:
-        _print_text(export.TEXT_FORMATS[output](frame) + "\n", out)
-
-
-def _print_for_people(
-    frame: pl.DataFrame, runs: Sequence[api.Run], output: str, out: Path | None, *, all_rows: bool
-) -> None:
-    """Write the table of ``ledger_table``, as text or as LaTeX, and count its notes on standard error."""
-    import io
-
-    from rich.console import Console
-
-    from pipeline.cli.ledger_table import as_latex, print_tables, select_main_rows
-
-    rows = frame if all_rows else select_main_rows(frame)
-    titles = {run.id: run_title(run) for run in runs}
-    if output == LATEX:
-        _print_text(as_latex(rows, titles) + "\n", out)
-    elif out is None:
-        print_tables(rows, titles, Console(highlight=False))
-    else:
-        buffer = io.StringIO()
-        print_tables(rows, titles, Console(file=buffer, width=FILE_WIDTH, highlight=False))
-        _print_text(buffer.getvalue(), out)
-    counts = f"{rows['flags'].list.len().gt(0).sum()} of {rows.height} numbers have notes"
-    if missing := rows["value"].null_count():
-        counts += f", {missing} are missing"
-    if hidden := frame.height - rows.height:
-        counts += f"; --wide has {hidden} more"
-    print_error(counts)
-
-
-def _print_text(text: str, out: Path | None) -> None:
-    if out is None:
-        typer.echo(text, nl=False)
-    else:
-        formats.write_bytes(out, text.encode())
-
-
-def run_title(run: api.Run) -> str:
-    """What the run is: its loads and its length."""
-    from pipeline.units import format_short
-
-    parts = [api.load_text(run) or "no load"]
-    if run.window is not None:
-        parts.append(f"{format_short(run.window.duration_s, 4)} s")
-    return ", ".join(parts)

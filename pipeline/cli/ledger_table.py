@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 import polars as pl
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +15,7 @@ from pipeline import api
 from pipeline.api import export
 from pipeline.escape import escape_controls
 from pipeline.tables import RUN_KEYS, of_rows, texts
-from pipeline.units import display_unit, format_interval
+from pipeline.units import display_unit, format_interval, format_short
 
 SERVER = "virtual server"
 COLUMNS = (SERVER, "quantity", "value", "unit", "variant", "notes")
@@ -72,35 +73,56 @@ def run_tables(frame: pl.DataFrame) -> Iterator[RunTable]:
         yield RunTable("/".join(run_keys), of_rows(lines, texts(*COLUMNS)), list(notes))
 
 
-def print_tables(frame: pl.DataFrame, titles: Mapping[str, str], console: Console) -> None:
-    """Print a ledger frame for people, within the console's width.
+class TablePrinter:
+    """Prints the ledgers of runs for people, within a console's width, run by run.
 
     Parameters
     ----------
-    frame : polars.DataFrame
-        Ledger rows.
-    titles : mapping
-        Run id → what the run is, printed after its id.
     console : rich.console.Console
+        Its width and colours.
+    file : file of bytes
+        Where the text goes.
     """
-    with console.capture() as capture:
+
+    def __init__(self, console: Console, file: BinaryIO):
+        self._console, self._file = console, file
+        self._intervals: set[str] = set()
+
+    def write(self, frame: pl.DataFrame, run: api.Run) -> None:
+        """Print the rows of one run."""
         for table in run_tables(frame):
-            console.print(Text(_heading(table.run, titles), style="bold"))
-            console.print(_grid(table.rows, console.width))
-            console.print()
+            parts = [Text(_heading(table.run, run_title(run)), style="bold")]
+            parts += [_grid(table.rows, self._console.width), ""]
             if table.notes:
-                console.print(_numbered(table.notes))
-                console.print()
-        kinds = set(frame.filter(pl.col("low").is_not_null())["interval"])
+                parts += [_numbered(table.notes), ""]
+            self._print(*parts)
+        self._intervals |= set(frame.filter(pl.col("low").is_not_null())["interval"])
+
+    def close(self) -> None:
+        """Explain the intervals that were printed; the file stays open."""
         for kind, legend in (("resolution", RESOLUTION), ("95 %", CONFIDENCE)):
-            if kind in kinds:
-                console.print(Text(legend))
-    # rich fills lines with blanks
-    console.file.writelines(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+            if kind in self._intervals:
+                self._print(Text(legend))
+
+    def _print(self, *parts: RenderableType) -> None:
+        with self._console.capture() as capture:
+            for part in parts:
+                self._console.print(part)
+        for line in capture.get().splitlines():
+            # rich fills lines with blanks
+            self._file.write(f"{line.rstrip()}\n".encode())
 
 
-def _heading(run: str, titles: Mapping[str, str]) -> str:
-    title = titles.get(run)
+def run_title(run: api.Run) -> str:
+    """What the run is: its loads and its length."""
+    run = replace(run)  # without what it caches
+    parts = [api.load_text(run) or "no load"]
+    if run.window is not None:
+        parts.append(f"{format_short(run.window.duration_s, 4)} s")
+    return ", ".join(parts)
+
+
+def _heading(run: str, title: str | None) -> str:
     return f"{run}: {escape_controls(title)}" if title else run
 
 
@@ -136,7 +158,7 @@ def as_latex(frame: pl.DataFrame, titles: Mapping[str, str]) -> str:
         export.to_latex(
             table.rows if table.rows[SERVER].n_unique() > 1 else table.rows.drop(SERVER),
             notes=table.notes,
-            title=_heading(table.run, titles),
+            title=_heading(table.run, titles.get(table.run)),
         )
         for table in run_tables(frame)
     )

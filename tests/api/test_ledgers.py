@@ -2,12 +2,14 @@
 
 import errno
 import shutil
+import weakref
 from dataclasses import replace
 
 import pytest
 
 from pipeline import api, ledger
-from pipeline.tables import LEDGER, polars_schema
+from pipeline.api import ledgers
+from pipeline.tables import LEDGER, empty, polars_schema
 
 
 @pytest.fixture
@@ -71,6 +73,34 @@ def test_another_cpu_limit_of_the_server_is_another_ledger(counted):
     assert len(calls) == 3, "the limit that is stored last is not that of the third call"
     compute(study)
     assert len(calls) == 3
+
+
+def test_ledgers_come_in_the_order_of_the_runs_and_are_not_kept(known, tmp_path, monkeypatch):
+    done_in_order = [2, 0, 1, 4, 5, 3, *range(6, 20)]
+    frames = []
+
+    def run_tasks(function, tasks, **options):
+        assert len(tasks) == 20
+        for number in done_in_order:
+            frame = empty(LEDGER).clear(number)
+            frames.append(weakref.ref(frame))
+            yield number, "no tables" if number == 4 else ledgers.CheckedLedger(frame, [])
+            del frame
+
+    monkeypatch.setattr(ledgers, "run_tasks", run_tasks)
+    done, failed, heights = [], [], []
+    for run, frame in api.iterate_ledgers(
+        [known.run] * 20,
+        tmp_path,
+        progress=lambda run: done.append(len(heights)),
+        failed=lambda run, reason: failed.append(reason),
+    ):
+        assert run.id == known.run.id
+        heights.append(frame.height)
+        del frame
+        assert sum(each() is not None for each in frames) <= 4
+    assert heights == [number for number in range(20) if number != 4]
+    assert failed == ["no tables"] and done[:4] == [0, 0, 1, 3]
 
 
 def test_a_ledger_that_cannot_be_stored_is_returned_with_the_reason(counted, monkeypatch):
