@@ -25,8 +25,8 @@ from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import is_fast
 
 BLANK, LINE_FEED, DASH, POINT, BACKSLASH = 32, 10, 45, 46, 92
-PAD = 16
-"""Bytes before and behind a text, so that eight bytes may be read at its ends."""
+PAD = 256
+"""Bytes before and behind a text, so that eight bytes, or the fields of a row of top, may be read at its ends."""
 MAX_DIGITS = 15
 """Longest number that is read: floats are exact up to it."""
 BLOCK = 1 << 14

@@ -156,7 +156,11 @@ class Reader:
         )
         rows = None
         if sketch is not None:
-            is_repeated = not log.has_sentinels and sketch.repeats_pid(numbered.lines)
+            is_repeated = not log.has_sentinels and (
+                sketch.repeats_pid(numbered.lines)
+                if is_single
+                else self._survey.repeats[self._pieces - 1]
+            )
             rows = None if is_repeated else sketch.read(numbered.lines, names)
             if rows is None:
                 log = sketch.full_log()

@@ -15,6 +15,7 @@ from pipeline.parse import ascii_fields, top_tokens
 from pipeline.parse.log import Log
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import is_fast
+from pipeline.parse.tokens import PAD, Text
 from pipeline.parse.top_columns import ColumnHeader
 from pipeline.parse.top_rows import flag_spliced, read_rows
 
@@ -23,8 +24,6 @@ MIN_BYTES = 1 << 13
 MAX_OTHER_SHARE = 0.2
 """Of the rows, that are not in the usual form."""
 MAX_PID = (1 << 36) - 1
-_NEWLINE = 10
-_MARGIN = b"\n" * 256
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,15 @@ class Rows:
 class Sketch:
     """The lines of a piece.
 
-    ``starts`` and ``ends``: places of each line in ``text``, which has a margin around that of the piece.
-    ``rows``: numbers (from 0) of the lines that surely are rows. ``log`` has the other lines, and the first one of
-    each run of rows.
+    ``rows``: numbers (from 0) of the lines of ``text`` that surely are rows. ``log`` has the other lines, and the first
+    one of each run of rows.
     """
 
-    text: bytes
-    data: np.ndarray
+    text: Text
     first_line: int
-    starts: np.ndarray
-    ends: np.ndarray
     rows: np.ndarray
+    first_bytes: np.ndarray
+    """The first eight bytes of each of ``rows`` as a number."""
     is_run_start: np.ndarray
     """Whether each of ``rows`` begins a run."""
     log: Log
@@ -65,45 +62,35 @@ class Sketch:
     @classmethod
     def of(cls, piece: Piece) -> Sketch | None:
         """The sketch of a piece; None if all its lines have to be read."""
-        text = piece.data
-        if text is None or len(text) < max(MIN_BYTES, 8) or not is_fast():
+        data = piece.data
+        if data is None or len(data) < max(MIN_BYTES, 8) or not is_fast():
             return None
-        if not text.isascii() or any(byte in text for byte in (b"\0", b"\r", b"\x1b")):
+        if not data.isascii() or any(byte in data for byte in (b"\0", b"\r", b"\x1b")):
             return None
-        unterminated = not text.endswith(b"\n")
-        count = text.count(b"\n") + unterminated
-        # so that each line has bytes in front of it and behind it
-        text = b"".join((_MARGIN, text, _MARGIN))
-        data = np.frombuffer(text, dtype=np.uint8)
-        ends = np.flatnonzero(data == _NEWLINE)[len(_MARGIN) :][:count]
-        starts = np.empty_like(ends)
-        starts[0] = len(_MARGIN)
-        starts[1:] = ends[:-1] + 1
-        packed = _first_packed(data, starts)
+        text = Text(data)
+        unterminated = not data.endswith(b"\n")
+        packed = text.eight_bytes_at(text.line_starts)
         is_row = ascii_fields.begin_with_number(packed)
-        first, second = packed & np.uint64(0xFF), (packed >> np.uint64(8)) & np.uint64(0xFF)
+        first, second = packed & np.uint64(0xFF), packed & np.uint64(0xFF00)
         # may be column names after the number of a window
-        is_row &= (first < ord("1")) | (first > ord("4")) | (second != ascii_fields.BLANK)
+        is_row &= (first - np.uint64(ord("1")) > 3) | (second != ascii_fields.BLANK << 8)
         is_row[-1] &= not unterminated
         rows = np.flatnonzero(is_row)
         is_run_start = np.ones(rows.size, dtype=bool)
         is_run_start[1:] = rows[1:] != rows[:-1] + 1
         is_kept = ~is_row
         is_kept[rows[is_run_start]] = True
-        kept = np.flatnonzero(is_kept)
-        lines = _lines(text, starts, ends, kept, piece.first_line)
-        has_marks = bool((data[starts[~is_row & (starts < ends)]] == ord("#")).any())
         log = piece.log_of(
-            lines,
-            piece.first_line + starts.size - 1,
-            has_marks=has_marks,
+            _lines(text, np.flatnonzero(is_kept), piece.first_line),
+            piece.first_line + is_row.size - 1,
+            has_marks=bool((first == ord("#")).any()),
             unterminated=unterminated,
         )
-        return cls(text, data, piece.first_line, starts, ends, rows, is_run_start, log)
+        return cls(text, piece.first_line, rows, packed[rows], is_run_start, log)
 
     def full_log(self) -> Log:
         """All lines."""
-        body = self.text[len(_MARGIN) : self.ends[-1]]
+        body = self.text.data[PAD : self.text.line_ends[-1]]
         texts = pl.Series("text", [body.decode("ascii")]).str.split("\n").explode()
         numbers = pl.int_range(self.first_line, self.log.last_line + 1, eager=True)
         lines = pl.DataFrame({"line": numbers.cast(pl.Int64), "text": texts})
@@ -127,7 +114,7 @@ class Sketch:
             return True
         run = np.cumsum(self.is_run_start) - 1
         sections = lines.filter(is_run)["section"].to_numpy()[run]
-        pids = ascii_fields.first_numbers(_first_packed(self.data, self.starts[self.rows]))
+        pids = ascii_fields.first_numbers(self.first_bytes)
         if others.height:
             sections = np.concatenate((sections, others["section"].to_numpy()))
             pids = np.concatenate((pids, others["pid"].to_numpy()))
@@ -159,7 +146,7 @@ class Sketch:
             at = np.flatnonzero((runs["title"] == title).fill_null(False).to_numpy()[run])
             places = self.rows[at]
             columns, is_good = top_tokens.read(
-                self.data, self.text, self.starts[places], self.ends[places], layout
+                self.text, self.text.line_starts[places], self.text.line_ends[places], layout
             )
             is_read[at] = is_good
             if not is_good.any():
@@ -206,7 +193,7 @@ class Sketch:
         kept = self.log.lines.filter(~is_run)
         at = np.flatnonzero(is_other)
         if at.size:
-            rows = _lines(self.text, self.starts, self.ends, self.rows[at], self.first_line)
+            rows = _lines(self.text, self.rows[at], self.first_line)
             rows = rows.hstack(runs.select("snapshot", "section")[run[at]])
             rows = rows.with_columns(what=pl.lit("row"), is_row=pl.lit(True))
             lines = pl.concat([lines, rows], how="diagonal").sort("line")
@@ -221,12 +208,6 @@ class Sketch:
         return Rows(table, rejects, more_lines, records, log, count)
 
 
-def _first_packed(data: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """The first eight bytes of each line as a number."""
-    windows = np.lib.stride_tricks.sliding_window_view(data, 8)
-    return windows[starts].view("<u8")[:, 0]
-
-
 def _has_repeated(groups: np.ndarray, numbers: np.ndarray) -> bool:
     """Whether a number of up to ``MAX_PID`` stands twice in a group."""
     if not groups.size:
@@ -235,12 +216,10 @@ def _has_repeated(groups: np.ndarray, numbers: np.ndarray) -> bool:
     return bool((keys[1:] == keys[:-1]).any())
 
 
-def _lines(
-    text: bytes, starts: np.ndarray, ends: np.ndarray, numbers: np.ndarray, first_line: int
-) -> pl.DataFrame:
-    """``line`` and ``text`` of some lines."""
-    places = zip(starts[numbers].tolist(), ends[numbers].tolist(), strict=True)
-    texts = [text[start:end].decode("ascii") for start, end in places]
+def _lines(text: Text, numbers: np.ndarray, first_line: int) -> pl.DataFrame:
+    """``line`` and ``text`` of some lines, as copies: they may be kept longer than the piece."""
+    places = zip(text.line_starts[numbers].tolist(), text.line_ends[numbers].tolist(), strict=True)
+    texts = [text.data[start:end].decode("ascii") for start, end in places]
     return pl.DataFrame(
         {"line": numbers + first_line, "text": pl.Series(texts, dtype=pl.String)},
         schema_overrides={"line": pl.Int64},

@@ -35,6 +35,8 @@ class Survey:
         self.clocks = timestamps.ClockReadings(file, date, tz)
         self.next_is_interval: list[bool | None] = []
         """Of the first snapshot of each piece; None where it is not known."""
+        self.repeats: list[bool] = []
+        """Whether a process id stands twice in a section, of each piece of a log without sentinels."""
         self._file = file
         self._has_leader_sums = is_leader_sum(tool_version)
         self._foreign = ForeignTops()
@@ -87,7 +89,11 @@ class Survey:
         numbered = self._numbers.read(
             lines, log, self.headers.names, self.facts, may_repeat=sketch is None
         )
-        if sketch is not None and not log.has_sentinels and sketch.repeats_pid(numbered.lines):
+        repeats = (
+            sketch is not None and not log.has_sentinels and sketch.repeats_pid(numbered.lines)
+        )
+        self.repeats.append(repeats)
+        if sketch is not None and repeats:
             self._numbers = before
             lines = classify(sketch.full_log())
             numbered = self._numbers.read(lines, log, self.headers.names, self.facts)

@@ -13,6 +13,7 @@ import polars as pl
 
 from pipeline import units
 from pipeline.parse import ascii_fields as fields
+from pipeline.parse.tokens import Text
 from pipeline.parse.top_columns import COLUMNS, PREFERRED, ColumnHeader
 
 PAD = 8
@@ -88,19 +89,19 @@ def layout_of(title: str, header: ColumnHeader) -> Layout | None:
 
 
 def read(
-    data: np.ndarray, text: bytes, starts: np.ndarray, ends: np.ndarray, layout: Layout
+    text: Text, starts: np.ndarray, ends: np.ndarray, layout: Layout
 ) -> tuple[dict[str, pl.Series], np.ndarray]:
     """The columns of rows, and which rows are read; only these have values that mean something.
 
     Parameters
     ----------
-    data : numpy.ndarray of uint8
-        The bytes of ``text``, a piece of a log, in ASCII.
-    text : bytes
+    text : Text
+        A piece of a log, in ASCII.
     starts, ends : numpy.ndarray
         Places of the first character of each row, and behind its last one.
     layout : Layout
     """
+    data = text.characters
     width = PAD + layout.command + VIEW_BYTES
     is_read = (starts >= PAD) & (starts + width <= data.size)
     if not is_read.any():
@@ -117,7 +118,7 @@ def read(
     _read_sizes_with_letters(values, sizes, is_read)
     series = _series(values, is_read)
     command = np.where(is_read, starts + layout.command, PAD)
-    series["command"] = fields.string_views(text, command, np.where(is_read, ends, PAD))
+    series["command"] = fields.string_views(text.data, command, np.where(is_read, ends, PAD))
     return series, is_read
 
 

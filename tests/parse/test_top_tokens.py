@@ -14,7 +14,7 @@ from golden import goldens
 from test_pieces import assert_same, outcome
 
 from pipeline import tables
-from pipeline.parse import ascii_fields, log_from_text, top_sketch, top_tokens
+from pipeline.parse import ascii_fields, log_from_text, tokens, top_sketch, top_tokens
 from pipeline.parse.parsed import select_table_columns
 from pipeline.parse.top_columns import parse_header
 from pipeline.parse.top_rows import _parse_rows
@@ -104,18 +104,13 @@ def compare(title, count, seed):
     """Number of rows that are read at fixed columns, of ``count``, after all are compared."""
     dice = random.Random(seed)
     text = "\n".join([title, *rows(title, count, dice)]) + "\n" + "x" * 200
-    data = np.frombuffer(text.encode(), dtype=np.uint8)
-    ends = np.flatnonzero(data == 10)[1:]
-    starts = np.flatnonzero(data == 10)[:-1] + 1
+    lines = tokens.Text(text.encode())
+    starts, ends = lines.line_starts[1:-1], lines.line_ends[1:-1]
     header = parse_header(title)
     layout = top_tokens.layout_of(title, header)
     assert layout is not None
-    packed = np.array(
-        [int.from_bytes(text[start : start + 8].encode(), "little") for start in starts],
-        dtype=np.uint64,
-    )
-    is_row = ascii_fields.begin_with_number(packed)
-    columns, is_read = top_tokens.read(data, text.encode(), starts[is_row], ends[is_row], layout)
+    is_row = ascii_fields.begin_with_number(lines.eight_bytes_at(starts))
+    columns, is_read = top_tokens.read(lines, starts[is_row], ends[is_row], layout)
     lines = np.flatnonzero(is_row) + 2
     fast = pl.DataFrame({"line": lines, **columns}).filter(pl.Series(is_read))
     log = log_from_text(text, "x.log")
