@@ -61,8 +61,10 @@ def ingest_and_print(
                 step.unchanged()
             else:
                 status = STATUS_TEXTS.get(row["status"], row["status"])
+                new = "".join(f"; {text}" for text in row.get("continued", ()))
                 step(
-                    f"{_id(row)}: {status}, {row['rows']:,} rows", keep=row["status"] == "repaired"
+                    f"{_id(row)}: {status}, {row['rows']:,} rows{new}",
+                    keep=row["status"] == "repaired" or bool(new),
                 )
 
         manifest = api.ingest_runs(

@@ -20,7 +20,10 @@ from pipeline.storage import local_folder, location_digest, location_of, mirror_
 from pipeline.workers import ClusterError, run_tasks, same_folders
 
 Progress = Callable[[dict[str, Any]], None]
-"""Called with a run's manifest row (MANIFEST_SCHEMA) as soon as the run is done, in any order."""
+"""Called with a run's manifest row (MANIFEST_SCHEMA) as soon as the run is done, in any order.
+
+``continued`` of the row, if it is there, has a sentence for each log of which only what is new was read.
+"""
 
 
 def ingest(

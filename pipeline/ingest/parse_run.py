@@ -14,19 +14,18 @@ import polars as pl
 from pipeline import parse, tables
 from pipeline.ingest import texts
 from pipeline.ingest.consistency import find_contradictions
+from pipeline.ingest.grown_logs import GrownLog, GrownLogs
+from pipeline.ingest.log_reading import ContinuedError, LogReading
 from pipeline.ingest.schema import LOGS_SCHEMA
 from pipeline.ingest.table_files import TableFiles
 from pipeline.parse import rotated
 from pipeline.parse.parsed import joined_summary
-from pipeline.parse.redaction import without_values
-from pipeline.parse.stated import stated_pieces
-from pipeline.raw import HOST, Log, Run, find_differences, hash_files, keeps_sql
+from pipeline.parse.reader import is_fast
+from pipeline.raw import HOST, Log, Run, find_differences, hash_files
 from pipeline.raw.manifest import is_time_zone
 
 SERVER_LOGS = ("access", "general")
 """Logs that are empty where the server had no request."""
-MAX_VIEWED_LINES = 1 << 14
-"""Lines of a log whose text may stay in memory until the tables are written, as the tables have views of it."""
 
 
 @dataclass
@@ -42,6 +41,10 @@ class ParsedRun:
     warnings: list[str] = field(default_factory=list)
     refused_text_bytes: int | None = None
     """Of logs that were too large: when more than this is allowed, another one can be read (``parse.LimitError``)."""
+    grown: dict[str, GrownLog] = field(default_factory=dict)
+    """Logs that can be read on when they have grown, by name."""
+    continued: list[str] = field(default_factory=list)
+    """One sentence for each log of which only what is new was read."""
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -54,6 +57,7 @@ def parse_run(
     hashes: Mapping[str, str] | None = None,
     max_expanded_bytes: int = parse.MAX_EXPANDED_BYTES,
     folder: Path | None = None,
+    earlier: GrownLogs | None = None,
 ) -> ParsedRun:
     """Parse every log of a run.
 
@@ -69,6 +73,8 @@ def parse_run(
         Longest text of a log, after decompression.
     folder : path, optional
         Where long tables are written while the logs are read; without it, all are in memory.
+    earlier : GrownLogs, optional
+        How far logs were read the last time; those that have only grown are read on from there.
 
     Returns
     -------
@@ -80,10 +86,12 @@ def parse_run(
         If a long table cannot be written.
     """
     failures: dict[str, parse.ParseError] = {}
+    if earlier is None or not is_fast():
+        earlier = GrownLogs()
     while True:
         parsed_run = ParsedRun(TableFiles(folder), problems=run.problems())
         try:
-            late = _add_logs(parsed_run, run, max_expanded_bytes, failures)
+            late = _add_logs(parsed_run, run, max_expanded_bytes, failures, earlier)
             if late is None:
                 _finish(parsed_run, run, hashes)
                 return parsed_run
@@ -92,6 +100,7 @@ def parse_run(
             raise
         parsed_run.tables.abandon()
         failures |= late
+        earlier = GrownLogs()
 
 
 def _add_logs(
@@ -99,13 +108,13 @@ def _add_logs(
     run: Run,
     max_expanded_bytes: int,
     failures: Mapping[str, parse.ParseError],
+    earlier: GrownLogs,
 ) -> dict[str, parse.ParseError] | None:
     """Add all logs but those of ``failures``.
 
     Of a log that turns out to be unreadable after some of its rows were added, name and error are returned: nothing
-    of it is to be stored.
+    of it is to be stored. The dictionary is empty if a log that was read on has to be read from its beginning.
     """
-    keeps_values = keeps_sql(run)
     for log in run.logs():
         segments = rotated.Segments()
         for path in log.files:
@@ -116,37 +125,28 @@ def _add_logs(
             options = _options(run, log)
             if info.date is not None:
                 options["date"] = info.date
-            pieces = parse.pieces_with_sentinels(
-                log.kind, path, name=name, max_expanded_bytes=max_expanded_bytes, **options
+            reading = LogReading(
+                parsed_run.tables, run, log, path, options, max_expanded_bytes, earlier
             )
-            summaries: list[dict[str, Any]] = []
-            lines = 0
             try:
-                for parsed in segments.numbered(name, stated_pieces(pieces, info)):
-                    lines += parsed.lines
-                    _add_rows(parsed_run.tables, log.role, parsed, keeps_values, lines)
-                    summaries.append(parsed.summary())
+                parsed = reading.read(segments)
+            except ContinuedError:
+                return {}
             except parse.ParseError as error:
-                if summaries:
+                if reading.summaries:
                     return {name: error}
                 _add_failure(parsed_run, name, error)
                 continue
-            summary = joined_summary(summaries)
+            if reading.grown is not None:
+                parsed_run.grown[name] = reading.grown
+            if reading.continued is not None:
+                parsed_run.continued.append(reading.continued)
+            summary = joined_summary(reading.summaries)
             counts = {column: summary[column] for column in LOGS_SCHEMA if column in summary}
             parsed_run.logs.append({"role": log.role, **counts})
-            _add_findings(parsed_run, parsed, [*parsed.warnings, *segments.warnings], lines)
+            warnings = [*parsed.warnings, *segments.warnings]
+            _add_findings(parsed_run, parsed, warnings, reading.lines)
     return None
-
-
-def _add_rows(
-    files: TableFiles, role: str, parsed: parse.Parsed, keeps_values: bool, lines: int
-) -> None:
-    """Add the tables of a piece of a log, of which ``lines`` were read so far."""
-    for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
-        if frame.height:
-            if not keeps_values:
-                frame = without_values(frame, parsed.kind)
-            files.add(name, frame, role, is_part=lines > MAX_VIEWED_LINES)
 
 
 def _add_failure(parsed_run: ParsedRun, name: str, error: parse.ParseError) -> None:

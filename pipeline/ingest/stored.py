@@ -97,8 +97,13 @@ def verified_tables(
     processed: Path, partition: Path, manifest: dict[str, Any]
 ) -> dict[str, Status]:
     """The status that the tables of a manifest had when this process hashed them (:func:`stored_state`)."""
-    files = {t: _table_file(processed, partition, manifest, t) for t in manifest["tables"]}
+    files = table_files(processed, partition, manifest)
     return {table: _verified[path][0] for table, path in files.items()}
+
+
+def table_files(processed: Path, partition: Path, manifest: dict[str, Any]) -> dict[str, Path]:
+    """The file of each table of a manifest."""
+    return {t: _table_file(processed, partition, manifest, t) for t in manifest["tables"]}
 
 
 def _table_file(processed: Path, partition: Path, manifest: dict[str, Any], table: str) -> Path:

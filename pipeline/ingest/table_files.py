@@ -39,6 +39,7 @@ class TableFiles:
 
     def __init__(self, folder: Path | None = None):
         self._folder = folder
+        self._counts: dict[str, int] = {}
         self._rows: dict[str, list[pl.DataFrame]] = {}
         self._writers: dict[str, TableWriter] = {}
         self._open: dict[str, TableWriter] = {}
@@ -67,6 +68,7 @@ class TableFiles:
             roles = pl.Series("role", [role], dtype=pl.String).new_from_index(0, frame.height)
             frame = frame.clone().insert_column(0, roles)
         frame = frame[_columns(table)]
+        self._counts[table] = self.count(table) + frame.height
         if is_part and frame.height < MIN_DENSE_ROWS:
             frame = frame.with_columns(pl.col(pl.String) + "")  # a copy
         if table in self._writers:
@@ -83,6 +85,25 @@ class TableFiles:
             while rows:
                 writer.write(rows.pop(0))
             del self._rows[table]
+
+    def count(self, table: str) -> int:
+        """Number of rows of a table so far."""
+        return self._counts.get(table, 0)
+
+    def add_stored(self, table: str, path: Path, first: int, count: int) -> None:
+        """Add ``count`` rows of a stored file of the table, from number ``first`` on, as they are there.
+
+        Raises
+        ------
+        OSError
+            If the file of a long table cannot be written.
+        """
+        stored = pl.scan_parquet(path, hive_partitioning=False)
+        end = first + count
+        while first < end:
+            length = min(end, (first // ROW_GROUP_ROWS + 1) * ROW_GROUP_ROWS) - first
+            self.add(table, stored.slice(first, length).collect())
+            first += length
 
     def lazy(self) -> dict[str, pl.LazyFrame]:
         """The tables that have rows, in ``ORDER``; long ones take no more rows.

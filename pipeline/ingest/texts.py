@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from pipeline.parse.texts import size_text
+
 # Errors
 NO_MEMORY = "not enough memory for its logs"
 
@@ -16,6 +18,17 @@ OTHER_CONTENT = "not the content that was written"
 def not_read(file: str, reason: str) -> str:
     """Problem: a log that cannot be used."""
     return f"{file}: not read: {reason}"
+
+
+def continued(file: str, new_bytes: int, size_bytes: int) -> str:
+    """A log that has grown since the last time.
+
+    Examples
+    --------
+    >>> continued("host/top.log", 3_100_000, 303_000_000)
+    'host/top.log: 3.1 MB of 303 MB are new'
+    """
+    return f"{file}: {size_text(new_bytes)} of {size_text(size_bytes)} are new"
 
 
 def no_record(file: str, line: int, reason: str) -> str:

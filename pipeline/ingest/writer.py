@@ -20,6 +20,8 @@ from pipeline.ingest import texts
 from pipeline.ingest.file_status import NAME as STATUS_FILE
 from pipeline.ingest.file_status import FileStatus, list_files, list_tables, read_status
 from pipeline.ingest.fingerprint import code_version, fingerprint
+from pipeline.ingest.grown_logs import NAME as GROWN_FILE
+from pipeline.ingest.grown_logs import GrownLogs, read_logs, write_logs
 from pipeline.ingest.parse_run import ParsedRun, parse_run
 from pipeline.ingest.schema import IngestError
 from pipeline.ingest.stored import (
@@ -29,6 +31,7 @@ from pipeline.ingest.stored import (
     manifest_row,
     partition_path,
     stored_state,
+    table_files,
     unchanged_manifest,
     verified_tables,
 )
@@ -95,6 +98,8 @@ def ingest_run(
 ) -> dict[str, Any]:
     """Ingest one run and return its manifest row; a failure is a row of status ``failed``.
 
+    ``continued`` of the row: a sentence for each log that had grown and of which only what is new was read.
+
     Nothing is written, and no right to write is needed, if the stored tables are up to date.
     """
     names = (run.study, run.server, run.run)
@@ -102,7 +107,9 @@ def ingest_run(
         unsafe = [name for name in names if not is_safe_name(name)]
         if unsafe:
             raise IngestError(texts.unsafe_name(json.dumps(unsafe[0])))
-        status, manifest = _ingest(run, processed, partition_path(names), force, max_expanded_bytes)
+        status, manifest, continued = _ingest(
+            run, processed, partition_path(names), force, max_expanded_bytes
+        )
     except IngestError as error:
         return failed_row(run, str(error))
     except OSError as error:
@@ -114,20 +121,22 @@ def ingest_run(
             raise
         return failed_row(run, texts.internal_error(error))
     row = dict(zip(tables.RUN_KEYS, names, strict=True))
-    return {**row, "status": status, **manifest_row(manifest)}
+    return {**row, "status": status, **manifest_row(manifest), "continued": continued}
 
 
 def _ingest(
     run: Run, processed: Path, partition: Path, force: bool, max_expanded_bytes: int | None
-) -> tuple[str, dict[str, Any]]:
-    """The status of the run and its manifest, written if the stored one is not that of these files."""
+) -> tuple[str, dict[str, Any], list[str]]:
+    """The status of the run and its manifest, written if the stored one is not that of these files, and the logs of
+    which only what is new was read.
+    """
     files, code = list_files(run), code_version()
     recorded = None if force else read_status(processed / MANIFESTS / partition)
     if recorded is not None and recorded.is_of(files, code):
         stored = unchanged_manifest(processed, partition, recorded)
         if _is_current(stored, recorded.key, max_expanded_bytes):
             _clean(processed, partition)
-            return "unchanged", stored
+            return "unchanged", stored, []
     run = read_run(run.study, run.server, run.run, run.path)  # as it is now
     hashes = hash_files(run, {} if recorded is None else recorded.hashes_of(files))
     key = fingerprint(run, hashes)
@@ -136,21 +145,24 @@ def _ingest(
     if not force and _is_current(stored, key, max_expanded_bytes):
         tables_status = verified_tables(processed, partition, stored)
         _clean(processed, partition, replace(status, tables=tables_status))
-        return "unchanged", stored
+        return "unchanged", stored, []
     with locked(processed, partition) as staging:
         stored, damage = stored_state(processed, partition)  # another process may have been faster
         if not force and _is_current(stored, key, max_expanded_bytes):
-            return "unchanged", stored
-        manifest = _write(
-            parse_run(run, hashes, max_expanded_bytes or MAX_EXPANDED_BYTES, staging),
-            key,
-            processed,
-            partition,
-            staging,
-        )
+            return "unchanged", stored, []
+        earlier = GrownLogs()
+        if stored is not None and not force:
+            path = processed / MANIFESTS / partition / GROWN_FILE
+            stored_tables = table_files(processed, partition, stored)
+            earlier = read_logs(path, stored_tables, stored["key"], code)
+        limit = max_expanded_bytes or MAX_EXPANDED_BYTES
+        parsed_run = parse_run(run, hashes, limit, staging, earlier)
+        manifest = _write(parsed_run, key, processed, partition, staging)
+        _write_grown(parsed_run, key, code, processed, partition, staging)
         tables_status = list_tables(processed, partition, manifest)
         _write_status(replace(status, tables=tables_status), processed, partition, staging)
-    return "ingested" if damage is None else "repaired", manifest
+    status_text = "ingested" if damage is None else "repaired"
+    return status_text, manifest, parsed_run.continued
 
 
 def _is_current(
@@ -215,6 +227,19 @@ def _write(
     for path in _stale(processed, partition, manifest):
         _remove(path)
     return manifest
+
+
+def _write_grown(
+    parsed_run: ParsedRun, key: str, code: str, processed: Path, partition: Path, staging: Path
+) -> None:
+    """Store how far large logs were read, if there are any; the run is stored without it, too."""
+    path = processed / MANIFESTS / partition / GROWN_FILE
+    with contextlib.suppress(OSError):
+        if not parsed_run.grown:
+            path.unlink(missing_ok=True)
+            return
+        write_logs(staging / GROWN_FILE, parsed_run.grown, key, code)
+        (staging / GROWN_FILE).replace(path)
 
 
 def _write_status(status: FileStatus, processed: Path, partition: Path, staging: Path) -> None:

@@ -10,6 +10,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`recognition`    the kind of a log by its content, ``line_shapes``
 :mod:`pieces`         the text of a file in pieces, ``decompress`` (gzip, Zstandard, encodings)
 :mod:`reader`         reading a log piece by piece, ``held_lines``
+:mod:`grown`          reading on where a log has grown, ``states``
 :mod:`log`            lines with numbers and ``sentinels``, without ``escapes``
 :mod:`limits`         length of a text and its lines, available memory
 :mod:`rotated`        segments of a rotated log
@@ -66,6 +67,7 @@ from pipeline.parse.errors import (
     UnknownFormatError,
     UnreadableError,
 )
+from pipeline.parse.grown import NotContinuedError, Notes
 from pipeline.parse.limits import MAX_EXPANDED_BYTES
 from pipeline.parse.log import Log, log_from_text
 from pipeline.parse.notes import is_note
@@ -86,6 +88,8 @@ __all__ = [
     "ClockError",
     "LimitError",
     "Log",
+    "NotContinuedError",
+    "Notes",
     "ParseError",
     "Parsed",
     "Recognition",
@@ -198,17 +202,25 @@ def pieces_with_sentinels(
     name: str | None = None,
     max_expanded_bytes: int = MAX_EXPANDED_BYTES,
     piece_bytes: int = PIECE_BYTES,
+    notes: Notes | None = None,
     **options: object,
 ) -> Iterator[tuple[Parsed, SentinelReader]]:
-    """Each piece as of :func:`parse_pieces`, and the sentinels of the log so far, for ``rotated.Segments``."""
+    """Each piece as of :func:`parse_pieces`, and the sentinels of the log so far, for ``rotated.Segments``.
+
+    With ``notes`` of a log whose beginning was read, the pieces are those after it, if the rest is only more text;
+    ``NotContinuedError``, before the first one, if it is not.
+    """
     if kind != AUTO:
         _module_name(kind)
     file = str(path) if name is None else name
     with contextlib.closing(TextSource.open(path, file, max_expanded_bytes)) as source:
         if kind == AUTO:
             kind = recognized_kind(Pieces(source, None).head())
-        pieces = Pieces(source, _start(kind), piece_bytes)
-        for parsed in parse_text(kind, pieces, **options):
+        if notes is None:
+            pieces = Pieces(source, _start(kind), piece_bytes)
+        else:
+            pieces = notes.pieces(source, _start(kind), piece_bytes)
+        for parsed in parse_text(kind, pieces, notes=notes, **options):
             yield parsed, pieces.reader.sentinels
 
 
@@ -216,6 +228,7 @@ def parse_text(
     kind: str,
     pieces: Pieces,
     *,
+    notes: Notes | None = None,
     date: timestamps.Day = None,
     tz: str | None = None,
     tool_version: str | None = None,
@@ -228,13 +241,15 @@ def parse_text(
     # a given format says what stands in front
     has_prefix = log_format is None and find_prefix(facts.sample, kind) is not None
     if reader_class is None or facts.is_whole or has_prefix:
+        if pieces.before is not None:
+            raise NotContinuedError(pieces.source.name, texts.NOT_ONLY_GROWN)
         yield parse_log(kind, pieces.whole().log, **options)
         return
     _check_options(pieces.source.name, date, tz)
     last: Parsed | None = None
     with _faults(kind, pieces.source.name, pieces.head):
         reader = reader_class(pieces.source.name, **_options_of(kind, options))
-        for last in read_pieces(reader, pieces):
+        for last in read_pieces(reader, pieces, notes):
             yield last
     if last is not None and last.unread and last.rejects.height:
         _check_kind(kind, pieces.head(), *last.unread)

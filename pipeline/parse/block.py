@@ -106,6 +106,7 @@ class Reader:
 
     START = None
     NEEDS_SURVEY = True
+    SURVEYED = ("_facts", "_stamps", "_surveyed")
 
     def __init__(self, file: str, *, date: Day = None, tz: str | None = None, **_options: object):
         self.file = file
@@ -172,6 +173,10 @@ class Reader:
             rejects=pl.concat([bad, snapshots.duplicates]),
             snapshots=snapshots.count,
         )
+
+    def facts(self) -> object:
+        """What the survey says about the pieces so far (``grown.GrowingReader``)."""
+        return None if any(stamps.height for stamps in self._stamps) else self._facts
 
     def _devices_of(self, stats: StatLines) -> pl.DataFrame | None:
         """``_devices``, for most pieces those of the one before."""

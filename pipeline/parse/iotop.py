@@ -97,6 +97,7 @@ class Reader:
 
     START = re.compile(rb"^(?:[0-9][0-9]:[0-9][0-9]:[0-9][0-9] )? *Total DISK READ", re.MULTILINE)
     NEEDS_SURVEY = True
+    SURVEYED = ("_times", "_is_c", "_has_threads", "_is_delay_unknown", "_before_next")
 
     def __init__(
         self,
@@ -110,7 +111,7 @@ class Reader:
         self._times = SnapshotTimes(date, tz)
         self._is_fixed = is_fixed(tool_version)
         self._surveyed: Lines | None = None
-        self._before = Before()
+        self._before_next = self._before = Before()
         self._is_c = self._has_threads = False
         self._is_delay_unknown = False
         """Whether delay accounting was off at any time."""
@@ -130,8 +131,8 @@ class Reader:
                 self._is_delay_unknown = self._is_delay_unknown or _has_warning(frame)
                 piece.skip(rows.is_row.size)
                 return
-        before = self._surveyed.after if self._surveyed else Before()
-        lines = self._surveyed = Lines(piece, before)
+        lines = self._surveyed = Lines(piece, self._before_next)
+        self._before_next = lines.after
         self._is_delay_unknown = self._is_delay_unknown or _has_warning(lines.frame)
         self._is_c = self._is_c or is_c_program(lines.frame)
         if not self._has_threads:
@@ -174,6 +175,10 @@ class Reader:
             ),
             snapshots=lines.snapshots,
         )
+
+    def facts(self) -> object:
+        """What the survey says about the pieces so far (``grown.GrowingReader``)."""
+        return self._is_c, self._has_threads, self._is_delay_unknown
 
     def finish(self) -> tuple[list[str], list[str]]:
         """Warnings about the program's options, and about times."""
@@ -356,9 +361,6 @@ def _key_of(title: str | None) -> str:
     return columns[0].lower()
 
 
-# ---------------------------------------------------------------------------------------------- what a line is
-
-
 def _has_warning(lines: pl.DataFrame) -> bool:
     """Whether delay accounting was off by a line of them."""
     return bool((lines["what"] == "warning").any())
@@ -397,9 +399,6 @@ def _decode_bytes(text: str) -> str:
     return ESCAPED_BYTES.sub(
         lambda run: bytes.fromhex(run[0].replace("\\x", "")).decode("utf-8", "replace"), text
     )
-
-
-# --------------------------------------------------------------------------------------- snapshots
 
 
 def _with_snapshots(

@@ -132,6 +132,8 @@ class LogReader:
         self.file = file
         self.sentinels = SentinelReader(file, has_ticks)
         self.last_line = 0
+        self.has_cr = False
+        """Whether a CR ends a line, or is in one."""
         self._of_file = list(warnings)
         self._encoding: list[str] = []
         self._nul: list[str] = []
@@ -149,6 +151,7 @@ class LogReader:
             escaped = escaped_lines(escaped, data)
         line_ends = None
         if "\r" in data:
+            self.has_cr = True
             line_ends = LINE_END.findall(data)
             data = re.sub(r"\r+\n", "\n", data).replace("\r", "\n")
         unterminated = bool(data) and not data.endswith("\n")

@@ -16,7 +16,7 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,18 +26,14 @@ import polars as pl
 
 from pipeline import files
 from pipeline.parse import limits
-from pipeline.parse.decompress import PLAIN_BYTES, UTF16_MARKS, Expander, is_wide
+from pipeline.parse.decompress import PLAIN_BYTES, Expander
 from pipeline.parse.errors import UnreadableError
 from pipeline.parse.log import Log, LogReader, log_from_text
-from pipeline.parse.prefixes import SAMPLE_LINES
-from pipeline.parse.sentinels import TICK
+from pipeline.parse.text_facts import TICK_LINE, TextFacts, find_facts, find_grown_facts
 
 PIECE_BYTES = 8 << 20
 """Usual length of a piece. Shorter ones cost more per byte, longer ones more memory without being faster."""
-_TICK = re.compile(TICK.encode().replace(rb"\s*$", rb"[ \t\r\f\v]*$"), re.MULTILINE)
 _TICK_START = re.compile(rb"^#T ", re.MULTILINE)
-MAX_INT64 = (1 << 63) - 1
-HEAD_BYTES = 4096
 SEARCH_BYTES = 1 << 16
 """End of a piece in which a place to cut is searched first."""
 
@@ -61,6 +57,8 @@ class TextSource:
         self.warnings: list[str] = []
         """About the file; complete when its text was read once."""
         self.size = size
+        self.is_plain = True
+        """Whether it is not compressed; known when its text was begun."""
         self._file = file
 
     @classmethod
@@ -103,8 +101,8 @@ class TextSource:
         """Close the file."""
         self._file.close()
 
-    def parts(self) -> Iterator[bytes]:
-        """The text from its beginning, in parts of any size.
+    def parts(self, position: int = 0) -> Iterator[bytes]:
+        """The text from its beginning, or that of a plain file from a position on, in parts of any size.
 
         Raises
         ------
@@ -115,8 +113,14 @@ class TextSource:
         """
         count = 0
         try:
-            self._file.seek(0)
-            expander = Expander(_Window(self._file, self.size), self.name)
+            self._file.seek(position)
+            window = _Window(self._file, self.size - position)
+            if position:
+                while part := window.read(PLAIN_BYTES):
+                    yield part
+                return
+            expander = Expander(window, self.name)
+            self.is_plain = not expander.is_compressed
             for part in expander.parts():
                 count += len(part)
                 self.budget.check_expanded(count, self.name)
@@ -172,20 +176,6 @@ class _Window(io.RawIOBase):
 
 
 @dataclass(frozen=True)
-class TextFacts:
-    """What a log's text says before its lines are read."""
-
-    text: bytes | None
-    """All of it, if it is one piece or shorter."""
-    has_ticks: bool | None
-    """Whether a valid ``#T`` is anywhere in it; None with ``text``."""
-    is_whole: bool
-    """Whether it has to be read as one piece."""
-    sample: list[str]
-    """Lines of the beginning and of the middle; none if it has to be one piece."""
-
-
-@dataclass(frozen=True)
 class Piece:
     """A part of a log: whole lines, but perhaps for the last one of the log.
 
@@ -235,6 +225,21 @@ class Piece:
         return self.reader.finish(log) if self.is_last else log
 
 
+@dataclass(frozen=True)
+class ReadText:
+    """Pieces of a plain text that need not be read again."""
+
+    places: list[tuple[int, int]]
+    """Position in bytes, and number of lines before it, at the end of each piece."""
+    reader: Callable[[], LogReader]
+    """Makes what reads the lines of the next piece."""
+
+    @property
+    def position(self) -> int:
+        """Length of the pieces."""
+        return self.places[-1][0]
+
+
 class Pieces:
     """The pieces of a log.
 
@@ -245,12 +250,18 @@ class Pieces:
         Beginning of a line at which a log without sentinels may be cut (``^``, with ``re.MULTILINE``); None: nowhere.
     piece_bytes : int
         Length of a piece, where it can be cut there.
+    before : ReadText, optional
+        Text that is not read again: the pieces are those after it.
     """
 
     def __init__(
-        self, source: TextSource, start: re.Pattern[bytes] | None, piece_bytes: int = PIECE_BYTES
+        self,
+        source: TextSource,
+        start: re.Pattern[bytes] | None,
+        piece_bytes: int = PIECE_BYTES,
+        before: ReadText | None = None,
     ):
-        self.source, self.piece_bytes = source, piece_bytes
+        self.source, self.piece_bytes, self.before = source, piece_bytes, before
         self.reader = LogReader(source.name)
         """Of the last time that the pieces were read; its ``sentinels`` are those so far."""
         self._start = start
@@ -258,7 +269,9 @@ class Pieces:
     @cached_property
     def facts(self) -> TextFacts:
         """Of one pass over the text."""
-        return _facts(self.source, self.piece_bytes)
+        if self.before is not None:
+            return find_grown_facts(self.source.parts, self.before.places)
+        return find_facts(self.source.parts, self.piece_bytes)
 
     def head(self) -> Log:
         """The first lines of the log, some hundred kilobytes."""
@@ -302,8 +315,11 @@ class Pieces:
             yield self.whole()
             return
         # the warnings about the file are complete, because the facts are
-        self.reader = LogReader(self.source.name, self.source.warnings, facts.has_ticks)
-        is_first = True
+        if self.before is None:
+            self.reader = LogReader(self.source.name, self.source.warnings, facts.has_ticks)
+        else:
+            self.reader = self.before.reader()
+        is_first = self.before is None
         for data, is_last in self._cut():
             line = self.reader.last_line + 1
             self.source.budget.check_lines(data, self.source.name, line)
@@ -313,8 +329,8 @@ class Pieces:
     def _cut(self) -> Iterator[tuple[bytes, bool]]:
         """Text of each piece, and whether it is the last one."""
         buffer = bytearray()
-        searched, is_first = 0, True
-        for part in self.source.parts():
+        searched, is_first = 0, self.before is None
+        for part in self.source.parts(0 if self.before is None else self.before.position):
             buffer += part
             _check_tail(buffer, self.source)
             while len(buffer) > self.piece_bytes:
@@ -357,7 +373,7 @@ class Pieces:
             return True
         if buffer.startswith(b"#T", _line_start(buffer, place - 1)):
             return False
-        return not is_first or _TICK.search(buffer, 0, place) is not None
+        return not is_first or TICK_LINE.search(buffer, 0, place) is not None
 
 
 def _check_tail(buffer: bytearray, source: TextSource) -> None:
@@ -370,75 +386,3 @@ def _check_tail(buffer: bytearray, source: TextSource) -> None:
 def _line_start(buffer: bytearray, position: int) -> int:
     """Beginning of the line with that position."""
     return buffer.rfind(b"\n", 0, position) + 1
-
-
-def _facts(source: TextSource, piece_bytes: int) -> TextFacts:
-    """What the text says; of a text of one piece, without searching it for sentinels."""
-    held: list[bytes] | None = []
-    size = lines = 0
-    has_ticks = False
-    head, rest = bytearray(), b""
-    is_whole = False
-    for part in source.parts():
-        if held is not None:
-            held.append(part)
-            size += len(part)
-            if size <= piece_bytes:
-                continue
-            part, held = b"".join(held), None
-        if len(head) < HEAD_BYTES:
-            head += part[:HEAD_BYTES]
-        lines += limits.line_feeds(part)
-        is_whole = is_whole or b"\x1b" in part
-        if not has_ticks:
-            rest += part
-            end = rest.rfind(b"\n") + 1
-            if b"#" in rest and b"#T " in rest:  # faster than the expression
-                has_ticks = any(map(_is_tick, _TICK.finditer(rest, 0, end)))
-            rest = rest[max(end, len(rest) - limits.MAX_LINE_BYTES) :]
-    whole = None if held is None else b"".join(held)
-    if whole is not None:
-        head, is_whole = bytearray(whole[:HEAD_BYTES]), b"\x1b" in whole
-    is_whole = is_whole or head.startswith(UTF16_MARKS) or is_wide(bytes(head))
-    if whole is not None:
-        bare = re.sub(rb"\r+\n|\r", b"\n", whole) if b"\r" in whole else whole
-        sample = [] if is_whole else _sample(iter([bare]), limits.line_feeds(bare))
-        return TextFacts(whole, None, is_whole, sample)
-    sample = [] if is_whole else _sample(source.parts(), lines)
-    return TextFacts(None, has_ticks, is_whole, sample)
-
-
-def _is_tick(match: re.Match[bytes]) -> bool:
-    return all(int(number) <= MAX_INT64 for number in match.groups()[:3])
-
-
-def _short(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes in short parts, so that few lines are split."""
-    for part in parts:
-        for begin in range(0, len(part), SEARCH_BYTES):
-            yield part[begin : begin + SEARCH_BYTES]
-
-
-def _sample(parts: Iterator[bytes], lines: int) -> list[str]:
-    """The first lines of a text, and as many from its middle on."""
-    wanted = 2 * SAMPLE_LINES if lines <= 2 * SAMPLE_LINES else SAMPLE_LINES
-    ranges = [(0, wanted)] if lines <= wanted else [(0, wanted), (lines // 2, lines // 2 + wanted)]
-    sample: list[bytes] = []
-    number, rest = 0, b""
-    for part in _short(parts):
-        rest += part
-        end = rest.rfind(b"\n") + 1
-        count = limits.line_feeds(rest)
-        if any(number < stop and number + count > first for first, stop in ranges):
-            split = rest[:end].split(b"\n")[:-1]
-            for first, stop in ranges:
-                sample += split[max(0, first - number) : max(0, stop - number)]
-        number += count
-        rest = rest[end:]
-        if number >= ranges[-1][1] or len(rest) > limits.MAX_LINE_BYTES:
-            break
-    else:
-        if rest and number < ranges[-1][1]:
-            sample.append(rest)
-    lines_of_text = [line.decode(errors="replace").removesuffix("\r") for line in sample]
-    return [line.removeprefix("\ufeff") for line in lines_of_text]

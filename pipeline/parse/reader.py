@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import ClassVar, Protocol
 
 from pipeline.parse import texts
+from pipeline.parse.grown import Notes
 from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed, joined
 from pipeline.parse.pieces import Piece
@@ -45,23 +46,34 @@ class Reader(Protocol):
         """Warnings of the whole log, and those about its damage, after the last piece."""
 
 
-def read_pieces(reader: Reader, pieces: Iterable[Piece]) -> Iterator[Parsed]:
+def read_pieces(
+    reader: Reader, pieces: Iterable[Piece], notes: Notes | None = None
+) -> Iterator[Parsed]:
     """The pieces' results in order; the last one has the warnings, the damage and ``unread`` of the whole log.
 
-    ``pieces`` is iterated twice if the reader needs a survey.
+    ``pieces`` is iterated twice if the reader needs a survey. With ``notes``, ``pieces`` are those that these gave.
     """
-    single = _single(pieces)
+    single = None if notes is not None and notes.before is not None else _single(pieces)
     if single is not None:
         if reader.NEEDS_SURVEY:
             reader.survey(single)
         yield _with_warnings(reader, reader.read(single))
         return
-    if reader.NEEDS_SURVEY:
-        for piece in pieces:
-            reader.survey(piece)
     records = 0
     unread: list[tuple[int, str]] = []
+    if notes is not None:
+        records, unread = notes.begin(reader)
+    if reader.NEEDS_SURVEY:
+        for piece in pieces:
+            if piece.is_last and notes is not None:
+                notes.survey_last(reader)
+            reader.survey(piece)
+    if notes is not None:
+        notes.check(reader)
+        pieces = notes.read(pieces)
     for piece in pieces:
+        if piece.is_last and notes is not None:
+            notes.read_last(reader, records, unread)
         parsed = reader.read(piece)
         records += parsed.record_lines
         if parsed.unread is not None:

@@ -70,6 +70,7 @@ class Reader:
 
     START = None
     NEEDS_SURVEY = True
+    SURVEYED = ("_total_ticks", "_roles")
 
     def __init__(self, file: str, **_options: object):
         self.file = file
@@ -124,6 +125,15 @@ class Reader:
             rejects=records.rejects(),
             snapshots=log.ticks.height,
         )
+
+    def facts(self) -> object:
+        """What the survey says about the pieces so far (``grown.GrowingReader``).
+
+        The limit of counters only rises, which matters where one was above it.
+        """
+        if not self._roles.are_recorded:
+            return None
+        return self._total_ticks is None, self._total_ticks if self._impossible else None
 
     def finish(self) -> tuple[list[str], list[str]]:
         """One warning per reason why something was not readable; damage by impossible counters."""

@@ -11,6 +11,9 @@ DUPLICATE_IN_REPORT = "duplicate line in report"
 DUPLICATE_IN_SNAPSHOT = "duplicate line in snapshot"
 NUL_BYTES = "NUL bytes in the line"
 
+# A log that has grown
+NOT_ONLY_GROWN = "other changes than more text at its end"
+
 # Rejected lines of top
 NOT_TOP_LINE = "not a line of top"
 TOP_ROW_WITHOUT_NAMES = "row without column names in its snapshot"
@@ -275,27 +278,27 @@ def unsupported_compression(codec: str) -> str:
 
 def too_large(max_bytes: int) -> str:
     """Error: a longer text than is allowed."""
-    return f"its text has more than {_size(max_bytes)}; to read it, raise --max-expanded"
+    return f"its text has more than {size_text(max_bytes)}; to read it, raise --max-expanded"
 
 
 def line_too_long(max_bytes: int) -> str:
     """Error: a line that no tool writes."""
-    return f"line of more than {_size(max_bytes)}: not a log, or damaged"
+    return f"line of more than {size_text(max_bytes)}: not a log, or damaged"
 
 
 def not_enough_memory(count: int, needed: int, available: int) -> str:
     """Error: a text of ``count`` bytes or more, of which the tables do not fit into the memory."""
     return (
-        f"not enough memory: {_size(count)} of text need {_size(needed)}, {_size(available)} are available; "
-        "split the log, or read it where more is available"
+        f"not enough memory: {size_text(count)} of text need {size_text(needed)}, "
+        f"{size_text(available)} are available; split the log, or read it where more is available"
     )
 
 
 OUT_OF_MEMORY = "not enough memory to parse it; split the log, or read it where more is available"
 
 
-def _size(count: int) -> str:
-    """A number of bytes in the largest decimal unit that it has."""
+def size_text(count: int) -> str:
+    """A number of bytes in the largest decimal unit that it has, with three digits."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= factor:
             return f"{count / factor:.3g} {unit}"

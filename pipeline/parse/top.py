@@ -86,6 +86,7 @@ class Reader:
     )
     """The line of the clock, or BusyBox's first line."""
     NEEDS_SURVEY = True
+    SURVEYED = ("_survey",)
 
     def __init__(
         self,
@@ -137,6 +138,15 @@ class Reader:
             sketch, lines = self._prepared
             log = piece.log if sketch is None else sketch.log
         return self._parsed(sketch, log, lines, is_last=piece.is_last, is_single=is_single)
+
+    def facts(self) -> object:
+        """What the survey says about the pieces so far (``grown.GrowingReader``)."""
+        survey = self._survey
+        survey.check()
+        if survey.is_whole:
+            return None
+        is_interval = survey.next_is_interval[: self._pieces + 1]
+        return sorted(survey.headers.names), survey.facts, survey.first_thread_mode, is_interval
 
     def _parsed(
         self,

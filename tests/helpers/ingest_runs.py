@@ -79,7 +79,7 @@ def tree(folder):
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(Path(folder).rglob("*"))
-        if path.is_file() and path.name not in ("lock", "file_status.json")
+        if path.is_file() and path.name not in ("lock", "file_status.json", "grown_logs.json")
     }
 
 

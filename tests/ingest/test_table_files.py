@@ -10,12 +10,9 @@ import pytest
 from ingest_runs import make_run, tree
 
 from pipeline import ingest, parse
-from pipeline.ingest import table_files
+from pipeline.ingest import log_reading, table_files
 from pipeline.raw import find_runs
 from pipeline.tables import table_writer
-
-PARSE_RUN = sys.modules["pipeline.ingest.parse_run"]
-"""The package has a function of this name."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +34,7 @@ def in_pieces(monkeypatch):
     real = parse.pieces_with_sentinels
     monkeypatch.setattr(parse, "pieces_with_sentinels", functools.partial(real, piece_bytes=1))
     monkeypatch.setattr(table_files, "MAX_ROWS", 0)
-    monkeypatch.setattr(PARSE_RUN, "MAX_VIEWED_LINES", 3)
+    monkeypatch.setattr(log_reading, "MAX_VIEWED_LINES", 3)
 
 
 def writing_threads():
@@ -93,7 +90,7 @@ def test_an_interrupt_ends_the_writing(runs, processed, monkeypatch, in_pieces):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(PARSE_RUN, "find_contradictions", interrupt)
+    monkeypatch.setattr(sys.modules["pipeline.ingest.parse_run"], "find_contradictions", interrupt)
     with pytest.raises(KeyboardInterrupt):
         ingest.ingest(runs, processed)
     assert tree(processed) == {} and not writing_threads()
