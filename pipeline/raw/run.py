@@ -132,7 +132,7 @@ class Run:
 
         {} if neither has anything (see ``problems()``).
         """
-        facts, machine = dict(self._facts(role)[0]), self._manifest.roles.get(role)
+        facts, machine = dict(self._read_facts(role)[0]), self._manifest.roles.get(role)
         if facts.get("cpus") is None and machine is not None and machine.cpus is not None:
             facts["cpus"] = machine.cpus
         return facts
@@ -165,19 +165,7 @@ class Run:
 
     def problems(self) -> list[str]:
         """Problems of the run, missing logs included: sentences that start with the file."""
-        issues = [*self.manifest_issues, *self._manifest.issues, *self._folders[1], *self._files[1]]
-        unreadable = [role for role in self._folders[0] if folder_problem(self.path / role)]
-        for role in sorted({*self._manifest.roles, *(log.role for log in self._files[0])}):
-            if role in unreadable:
-                continue
-            if not self.is_imported or os.path.lexists(self.path / role / "facts.json"):
-                issues += self._facts(role)[1]
-        issues += [
-            f"{missing.name}: {texts.MISSING}"
-            for missing in self._missing
-            if missing.role not in unreadable
-        ]
-        return list(dict.fromkeys(issues))
+        return list(self._problems)
 
     def files(self) -> list[Path]:
         """All files that the results depend on: manifests and logs, in a fixed order."""
@@ -209,13 +197,20 @@ class Run:
         return _find_missing(self)
 
     @cached_property
-    def _facts_by_role(self) -> dict[str, tuple[dict[str, Any], list[str]]]:
-        return {}
-
-    def _facts(self, role: str) -> tuple[dict[str, Any], list[str]]:
-        if role not in self._facts_by_role:
-            self._facts_by_role[role] = self._read_facts(role)
-        return self._facts_by_role[role]
+    def _problems(self) -> tuple[str, ...]:
+        issues = [*self.manifest_issues, *self._manifest.issues, *self._folders[1], *self._files[1]]
+        unreadable = [role for role in self._folders[0] if folder_problem(self.path / role)]
+        for role in sorted({*self._manifest.roles, *(log.role for log in self._files[0])}):
+            if role in unreadable:
+                continue
+            if not self.is_imported or os.path.lexists(self.path / role / "facts.json"):
+                issues += self._read_facts(role)[1]
+        issues += [
+            f"{missing.name}: {texts.MISSING}"
+            for missing in self._missing
+            if missing.role not in unreadable
+        ]
+        return tuple(dict.fromkeys(issues))
 
     def _read_facts(self, role: str) -> tuple[dict[str, Any], list[str]]:
         if not is_safe_name(role) or any(
