@@ -62,6 +62,8 @@ class Result:
     """Largest ``ours / theirs`` that is required."""
     at_most_value: float | None = None
     """Largest ``ours`` that is required, whatever the peer's."""
+    limit_from: str = ""
+    """The figures that ``at_most`` is the ratio of."""
 
     @property
     def ratio(self) -> float:
@@ -83,7 +85,7 @@ class Result:
         """The row of the printed table."""
         required = [
             f"≥ {self.at_least:g} ×" if self.at_least is not None else "",
-            f"≤ {self.at_most:g} ×" if self.at_most is not None else "",
+            f"≤ {self.at_most:.3g} ×" if self.at_most is not None else "",
             f"≤ {self.at_most_value:g} {self.unit}" if self.at_most_value is not None else "",
         ]
         return [
@@ -93,7 +95,8 @@ class Result:
             quantity(self.theirs, self.unit),
             f"{self.ratio:.3g} ×" + (" faster" if self.at_least is not None else ""),
             "–" if self.noise is None else f"{self.noise:.0%}",
-            ", ".join(filter(None, required)) or "–",
+            (", ".join(filter(None, required)) or "–")
+            + (f" ({self.limit_from})" if self.limit_from else ""),
             {True: "yes", False: "**no**", None: ""}[self.is_met],
         ]
 

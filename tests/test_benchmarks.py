@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import measure
 from benchmarks.__main__ import DOCUMENTS, MARKED, SUBJECTS, write_document
+from benchmarks.commands import run as commands
 from benchmarks.commands import time_ingest
 from benchmarks.fleet import filter_ledgers, index_page
 from benchmarks.fleet import run as fleet
@@ -87,6 +88,16 @@ def test_a_process_is_measured_with_its_output(tmp_path):
 def test_a_ratio_is_compared_with_what_is_required(result, ratio, is_met):
     assert (result.ratio, result.is_met) == (pytest.approx(ratio), is_met)
     assert len(result.cells()) == len(measure.HEADINGS)
+
+
+def test_limits_in_seconds_of_another_machine_are_ratios_to_the_code_before():
+    pair = measure.Pair(2.2, 4.0, 0.1)
+    row = commands._against_before("ledger", pair, limit="ledger")
+    assert (row.ratio, row.is_met) == (0.55, True) and "1.2 s of 2.1 s" in row.cells()[-2]
+    assert not commands._against_before(
+        "unchanged", measure.Pair(2.3, 4, 0), limit="unchanged"
+    ).is_met
+    assert commands._against_before("import", pair, at_most_value=0.3).is_met is False
 
 
 def test_peaks_of_large_logs_are_compared_with_their_limits_and_growth_of_top():
