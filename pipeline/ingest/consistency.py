@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import polars as pl
 
 from pipeline.ingest import texts
@@ -90,20 +91,18 @@ def _of_role(
     return None if rows.is_empty() else rows
 
 
-def _snapshot_times(frames: Mapping[str, pl.LazyFrame], role: str) -> dict[str, pl.Series]:
+def _snapshot_times(frames: Mapping[str, pl.LazyFrame], role: str) -> dict[str, np.ndarray]:
     """Kind of log → the times of its snapshots by the machine's clock, in nanoseconds, each once and in order."""
-    at_ns = pl.col("time").dt.epoch("ns").alias("at_ns")
+    at_ns = pl.col("time").dt.epoch("ns").drop_nulls().alias("at_ns")
     result = {}
     for kind, names in SAMPLED.items():
         times = [
-            rows["at_ns"]
+            rows["at_ns"].to_numpy()
             for table in names
             if (rows := _of_role(frames, table, role, at_ns)) is not None
         ]
         if times:
-            times_ns = pl.concat(times).drop_nulls().unique().sort()
-            if not times_ns.is_empty():
-                result[kind] = times_ns
+            result[kind] = np.unique(np.concatenate(times))
     return result
 
 
@@ -122,7 +121,7 @@ def _offsets(run: Run) -> Iterator[str]:
             yield texts.large_offset(name, offset_s, 100 * MAX_OFFSET_SHARE, run.window.duration_s)
 
 
-def _windows(run: Run, at_ns: Mapping[str, pl.Series], role: str) -> Iterator[str]:
+def _windows(run: Run, at_ns: Mapping[str, np.ndarray], role: str) -> Iterator[str]:
     """Windows that the logs of a machine do not cover: a problem of run.json if it is so for all logs."""
     offset_ns = run.clock_offset_ns(role)
     if not at_ns or offset_ns is None:
@@ -137,9 +136,9 @@ def _windows(run: Run, at_ns: Mapping[str, pl.Series], role: str) -> Iterator[st
         local_window = window.shifted(offset_ns)
         reasons = {kind: _uncovered(times, local_window) for kind, times in at_ns.items()}
         if None not in reasons.values():
-            every = pl.concat(list(at_ns.values()))
+            every = np.concatenate(list(at_ns.values()))
             first, last = (
-                pl.Series([end]).cast(pl.Datetime("ns")).dt.to_string("%F %T")[0]
+                pl.Series([int(end)]).cast(pl.Datetime("ns")).dt.to_string("%F %T")[0]
                 for end in (every.min(), every.max())
             )
             share = None if NO_SNAPSHOT in reasons.values() else min(reasons.values())
@@ -150,13 +149,12 @@ def _windows(run: Run, at_ns: Mapping[str, pl.Series], role: str) -> Iterator[st
                 yield texts.log_outside_window(_log_name(run, role, kind), key, share)
 
 
-def _uncovered(at_ns: pl.Series, window: Window) -> float | None:
+def _uncovered(at_ns: np.ndarray, window: Window) -> float | None:
     """Share of a window between the first and the last snapshot of a log; None if that is enough."""
-    inside = at_ns.filter(at_ns.is_between(window.start_ns, window.end_ns))
-    if inside.is_empty():
+    if not ((at_ns >= window.start_ns) & (at_ns <= window.end_ns)).any():
         return NO_SNAPSHOT
-    before_s = max(0.0, (at_ns.min() - window.start_ns) / NS_PER_S)
-    after_s = max(0.0, (window.end_ns - at_ns.max()) / NS_PER_S)
+    before_s = max(0.0, (int(at_ns[0]) - window.start_ns) / NS_PER_S)
+    after_s = max(0.0, (window.end_ns - int(at_ns[-1])) / NS_PER_S)
     uncovered_s = before_s + after_s
     if uncovered_s <= max(MAX_UNCOVERED_S, MAX_UNCOVERED_SHARE * window.duration_s):
         return None
@@ -181,13 +179,13 @@ def _boot_ids(run: Run, frames: Mapping[str, pl.LazyFrame], role: str) -> Iterat
                 break
 
 
-def _interval(run: Run, at_ns: Mapping[str, pl.Series], role: str) -> Iterator[str]:
+def _interval(run: Run, at_ns: Mapping[str, np.ndarray], role: str) -> Iterator[str]:
     """interval_s of facts.json against the median interval of the snapshots."""
     stated = run.facts(role).get("interval_s")
     if stated is None:
         return
     medians_s = {
-        kind: times_ns.diff().median() / NS_PER_S
+        kind: float(np.median(np.diff(times_ns))) / NS_PER_S
         for kind, times_ns in at_ns.items()
         if len(times_ns) >= MIN_SNAPSHOTS
     }
@@ -269,7 +267,7 @@ def _ticks(run: Run, frames: Mapping[str, pl.LazyFrame], role: str) -> Iterator[
     """CPUs and clock ticks of facts.json against those of /proc/stat."""
     if (names := _of_role(frames, "cpus", role, "cpu")) is None:
         return
-    counted = names.filter(pl.col("cpu") != "cpu").height
+    counted = int((names["cpu"] != "cpu").sum())
     facts = run.facts(role)
     stated = facts.get("cpus")
     if stated is not None and counted and stated != counted:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -26,6 +27,8 @@ MEMORY_PER_BYTE, MEMORY_PER_LINE = 8, 600
 
 Measured: 10 to 13 times the text of recorded logs, up to 770 bytes per line of logs with lines of two characters.
 """
+SMALL_BYTES = 32 << 20
+"""A log that needs less is not compared with the available memory: the process itself needs more."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,11 @@ class Budget:
     """What a log may take, as of one moment."""
 
     expanded_bytes: int = MAX_EXPANDED_BYTES
-    memory_bytes: int | None = field(default_factory=lambda: available_memory_bytes())
-    """None where the system does not state it."""
+
+    @cached_property
+    def memory_bytes(self) -> int | None:
+        """Memory that is available; None where the system does not state it."""
+        return available_memory_bytes()
 
     @property
     def text_bytes(self) -> int:
@@ -71,7 +77,9 @@ class Budget:
 
     def _check_memory(self, name: str, count: int, lines: int) -> None:
         needed = MEMORY_PER_BYTE * count + MEMORY_PER_LINE * lines
-        if self.memory_bytes is not None and needed > self.memory_bytes:
+        if needed < SMALL_BYTES or self.memory_bytes is None:
+            return
+        if needed > self.memory_bytes:
             message = texts.not_enough_memory(count, needed, self.memory_bytes)
             raise LimitError(name, message, needed // MEMORY_PER_BYTE)
 

@@ -133,6 +133,8 @@ def find_prefix(lines: Sequence[str], kind: str) -> str | None:
         return None
     shape = re.compile(f"{_BOUNDARY}(?:{shape_of(kind)}|{_SENTINEL})")
     lines = [line[:MAX_SEARCHED_CHARACTERS] for line in lines]
+    if _are_bare(lines, kind):
+        return None
     own, damaged = OWN_PREFIXES.get(kind), DAMAGED_LINES.get(kind)
     starts = [
         (line, 0 if damaged and damaged.match(line) else _start(line, shape, own))
@@ -158,6 +160,13 @@ def find_prefix(lines: Sequence[str], kind: str) -> str | None:
         if 3 * len(rests) >= 2 * len(starts):
             return pattern + _separator(rests, lines, pattern)
     return None
+
+
+def _are_bare(lines: Sequence[str], kind: str) -> bool:
+    """Whether so many lines begin with the tool's own text that a prefix cannot explain the others."""
+    texts = pl.Series(lines, dtype=pl.String)
+    is_bare = texts.str.contains(f"^(?:{shape_of(kind)}|{_SENTINEL})")
+    return 3 * is_bare.sum() >= 2 * texts.len()
 
 
 def _start(line: str, shape: re.Pattern, own: re.Pattern | None) -> int | None:

@@ -103,8 +103,9 @@ def _sample(parts: Parts, lines: int, places: list[tuple[int, int]] | None = Non
     for first, stop in ranges:
         place = max((each for each in places or () if each[1] <= first), default=(0, 0))
         sample += _lines_of(parts(place[0]), place[1], first, stop)
-    lines_of_text = [line.decode(errors="replace").removesuffix("\r") for line in sample]
-    return [line.removeprefix("\ufeff") for line in lines_of_text]
+    text = b"\n".join(sample).decode(errors="replace")
+    lines_of_text = text.split("\n") if sample else []
+    return [line.removesuffix("\r").removeprefix("\ufeff") for line in lines_of_text]
 
 
 def _lines_of(parts: Iterator[bytes], number: int, first: int, stop: int) -> list[bytes]:

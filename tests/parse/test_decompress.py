@@ -53,6 +53,7 @@ def test_a_line_that_is_too_long_is_refused_with_its_number(tmp_path, monkeypatc
 def test_a_log_that_does_not_fit_into_the_memory_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "block.log"
     path.write_bytes(100 * LINE)
+    monkeypatch.setattr(limits, "SMALL_BYTES", 0)
     needed = 100 * (limits.MEMORY_PER_BYTE * len(LINE) + limits.MEMORY_PER_LINE)
     monkeypatch.setattr(limits, "available_memory_bytes", lambda: needed)
     assert read_log(path).lines.height == 100
