@@ -102,6 +102,7 @@ _MODULES = {
         "Scenario",
         "capacity_for_target",
         "sweep",
+        "sweep_scenarios",
     ),
     "pipeline.network.closed": ("mean_value_analysis",),
     "pipeline.network.files": ("read_model", "write_model"),

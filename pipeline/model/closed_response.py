@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,22 +17,66 @@ if TYPE_CHECKING:
     from pipeline.model.host import HostModel, HostResources
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.int64] | slice
 
 MAX_ITERATIONS = 100
 RELATIVE_TOLERANCE = 1e-12
 """Relative step below which a fixed point has converged."""
 
 
-def fixed_point(step: Callable[[Array], Array], start: Array) -> Array:
-    """Solve step(x) = x for x > 0 by repeated substitution.
+@dataclass(frozen=True)
+class LoadRows:
+    """Loads that differ in their level only, one per row; columns have the shape (rows, 1).
 
-    The step of an entry that overshoots is halved from then on, so that a decreasing ``step`` converges, too.
+    It has the attributes of a :class:`~pipeline.measure.load.Load` that a model needs.
     """
-    return fixed_points(lambda x, _: step(x[0])[None], start[None])[0]
+
+    kind: str
+    arrivals: str | None
+    mean_rate_per_s: Array
+    """Open: a column."""
+    population: NDArray[np.int64]
+    """Closed: customers, shape (rows,)."""
+    think_time_s: Array
+    duration_s: Array
+    interarrival_s: None = None
+    """Without an arrival trace."""
+
+    @classmethod
+    def of(cls, loads: Sequence[Load]) -> LoadRows:
+        """The rows of loads of one kind and spacing. Of an arrival trace only its mean rate is used."""
+        return cls(
+            loads[0].kind,
+            loads[0].arrivals,
+            column([load.mean_rate_per_s for load in loads]),
+            np.array([load.population or 0 for load in loads], np.int64),
+            column([load.think_time_s for load in loads]),
+            column([load.duration_s for load in loads]),
+        )
+
+    def at(self, rows: Rows) -> LoadRows:
+        """Some of the rows."""
+        names = ("mean_rate_per_s", "population", "think_time_s", "duration_s")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+
+def column(values: Sequence[float] | Array) -> Array:
+    """Numbers as a column of shape (rows, 1)."""
+    return np.array(values, float)[:, None]
 
 
 def fixed_points(step: Callable[[Array, NDArray[np.int64]], Array], start: Array) -> Array:
-    """:func:`fixed_point` of each row; ``step`` gets the rows that have not converged, and their numbers."""
+    """Solve step(x) = x for x > 0 by repeated substitution, each row of ``start`` on its own.
+
+    The step of an entry that overshoots is halved from then on, so that a decreasing ``step`` converges, too.
+
+    Parameters
+    ----------
+    step
+        Gets the rows that have not converged, and their numbers.
+    start
+        Shape (rows, …).
+    """
     solution, rows = start.copy(), np.arange(len(start))
     x, damping, previous_gap = start, np.ones_like(start), np.zeros_like(start)
     for _ in range(MAX_ITERATIONS):
@@ -52,26 +97,14 @@ def fixed_points(step: Callable[[Array, NDArray[np.int64]], Array], start: Array
     return solution
 
 
-def respond_closed(
-    model: HostModel, loads: Sequence[Load], resources: Sequence[HostResources]
-) -> list[Prediction]:
-    """X and R of closed loads, each with the resources of the host under it."""
-
-    def column(values: Sequence[float]) -> Array:
-        return np.array(values, float)[:, None]
-
-    cpus = [r.unthrottled_cpus if model.quota_as_budget else r.residual_cpus for r in resources]
-    throttling = column([1 / min(count, 1.0) for count in cpus])
-    servers = column([max(count, 1.0) for count in cpus])
-    residual = column([r.residual_cpus for r in resources])
-    capacity = column([r.capacity_cpus for r in resources])
-    background = column([r.background_cpus for r in resources])
-    neighbours = column([r.neighbour_cpus for r in resources])
-    cpu_speed = column([r.cpu_speed for r in resources])
-    disk_speed = column([r.disk_speed for r in resources])
-    duration_s = column([load.duration_s for load in loads])
-    think_s = column([load.think_time_s for load in loads])
-    populations = np.array([load.population or 0 for load in loads])
+def respond_closed(model: HostModel, load: LoadRows, resources: HostResources) -> Prediction:
+    """X and R of closed loads, each with the resources of the host under it: arrays of shape (rows, 1 + draws)."""
+    cpus = resources.unthrottled_cpus if model.quota_as_budget else resources.residual_cpus
+    throttling, servers = 1 / np.minimum(cpus, 1.0), np.maximum(cpus, 1.0)
+    residual, capacity = resources.residual_cpus, resources.capacity_cpus
+    background, neighbours = resources.background_cpus, resources.neighbour_cpus
+    cpu_speed, disk_speed = resources.cpu_speed, resources.disk_speed
+    populations = load.population
 
     def solve(state: Array, rows: NDArray[np.int64]) -> tuple[Array, Array, dict[str, Array]]:
         """X, the CPUs that requests use, and the parts of R, at this utilization and number of requests."""
@@ -81,7 +114,9 @@ def respond_closed(
         # m CPUs as one m times as fast, the rest of the CPU time as a delay (Seidmann 1987)
         stations = np.stack((demand * throttling[rows] / servers[rows], disk))
         delay = demand * throttling[rows] * (1 - 1 / servers[rows])
-        solved, queues = solve_populations(stations, populations[rows], think_s[rows] + delay)
+        solved, queues = solve_populations(
+            stations, populations[rows], load.think_time_s[rows] + delay
+        )
         throughput = np.minimum(solved, residual[rows] / demand)
         parts = {
             CPU: demand * throttling[rows],
@@ -93,15 +128,13 @@ def respond_closed(
     def state_from(state: Array, rows: NDArray[np.int64]) -> Array:
         throughput, used, _ = solve(state, rows)
         utilization = (used + background[rows] + neighbours[rows]) / capacity[rows]
-        return np.stack((np.minimum(utilization, 1.0), throughput * duration_s[rows]), axis=1)
+        requests = throughput * load.duration_s[rows]
+        return np.stack((np.minimum(utilization, 1.0), requests), axis=1)
 
-    start = np.empty((len(loads), 2, len(model.cpu.saturated_s)))
+    start = np.empty((len(populations), 2, len(model.cpu.saturated_s)))
     start[:, 0], start[:, 1] = 0.9, 1e3
-    throughput, _, parts = solve(fixed_points(state_from, start), np.arange(len(loads)))
-    response = populations[:, None] / throughput - think_s
+    throughput, _, parts = solve(fixed_points(state_from, start), np.arange(len(populations)))
+    response = populations[:, None] / throughput - load.think_time_s
     # the rest: waiting for the CPU, and for its quota where that bounds X
     parts[CPU_WAIT] = response - sum(parts.values())
-    return [
-        Prediction(throughput[i], response[i], {name: part[i] for name, part in parts.items()})
-        for i in range(len(loads))
-    ]
+    return Prediction(throughput, response, parts)

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.measure.load import Load
 from pipeline.measure.window import MissingData
+from pipeline.model.closed_response import LoadRows, Rows, fixed_points
 from pipeline.model.fit import (
     CURVES,
     cpu_utilization,
@@ -31,7 +32,7 @@ from pipeline.model.fit import (
     steady_state_runs,
     uncontended_demands,
 )
-from pipeline.model.host import HostModel, HostResources, fixed_point
+from pipeline.model.host import HostModel, HostResources
 from pipeline.model.observation import Deployment, Observation
 
 Array = NDArray[np.float64]
@@ -116,46 +117,86 @@ def demand_inflation(model: HostModel, runs: Sequence[Observation], name: str) -
     return float(np.exp(np.mean(logs))) if logs else 1.0
 
 
-def max_min_share(wanted: ArrayLike, capacity: float) -> Array:
-    """Max-min fair shares of a capacity, shape of ``wanted``."""
+def max_min_share(wanted: ArrayLike, capacity: ArrayLike) -> Array:
+    """Max-min fair shares of a capacity.
+
+    Parameters
+    ----------
+    wanted
+        Shape (…, guests).
+    capacity
+        Shape (…).
+
+    Returns
+    -------
+    ndarray
+        Shape of ``wanted``.
+    """
     demands = np.asarray(wanted, float)
-    shares, remaining = np.empty_like(demands), capacity
-    for waiting, i in zip(
-        range(len(demands), 0, -1), np.argsort(demands, kind="stable"), strict=True
-    ):
-        shares[i] = min(demands[i], remaining / waiting)
-        remaining -= shares[i]
+    shares, remaining = np.empty_like(demands), np.asarray(capacity, float)
+    order = np.argsort(demands, axis=-1, kind="stable")
+    ascending = np.take_along_axis(demands, order, axis=-1)
+    for i in range(demands.shape[-1]):
+        share = np.minimum(ascending[..., i], remaining / (demands.shape[-1] - i))
+        np.put_along_axis(shares, order[..., i : i + 1], share[..., None], axis=-1)
+        remaining = remaining - share
     return shares
 
 
 def solve_cpu_sharing(guests: Sequence[tuple[HostModel, Load]]) -> list[HostResources]:
     """Resources of each virtual server of a host under its load while the others are under theirs, by point estimates.
 
-    The use of each depends on that of the others: a fixed point. The ``resources`` of each model are those without
-    loaded neighbours; their capacity is the host's.
+    See :func:`share_cpu`, for a single host.
     """
-    models = [model.point_estimate() for model, _ in guests]
-    capacity = models[0].resources.capacity_cpus
+    models = [replace(m, resources=HostResources.stack([m.resources])) for m, _ in guests]
+    shares = share_cpu(models, [LoadRows.of([load]) for _, load in guests])
+    return [share.unstack()[0] for share in shares]
 
-    def resources_given(used: Array, i: int) -> HostResources:
-        alone = models[i].resources
-        unlimited_own = np.where(np.arange(len(used)) == i, np.inf, used)
-        others = min(used.sum() - used[i], capacity)
+
+def share_cpu(models: Sequence[HostModel], loads: Sequence[LoadRows]) -> list[HostResources]:
+    """Resources of each virtual server of several hosts, one per row, by point estimates.
+
+    The use of each depends on that of the others: a fixed point.
+
+    Parameters
+    ----------
+    models
+        Of each virtual server. The ``resources`` are columns, those without loaded neighbours; their capacity is the
+        host's.
+    loads
+        Of each virtual server, with as many rows.
+
+    Returns
+    -------
+    list of HostResources
+        Of each virtual server, columns.
+    """
+    models = [model.point_estimate() for model in models]
+
+    def resources_given(used: Array, i: int, rows: Rows) -> HostResources:
+        alone = models[i].resources.at(rows)
+        capacity = models[0].resources.capacity_cpus[rows][:, 0]
+        unlimited_own = used.copy()
+        unlimited_own[:, i] = np.inf
+        others = np.minimum(used.sum(axis=1) - used[:, i], capacity)
         return replace(
             alone,
-            neighbour_cpus_at_fit=float(others * alone.cpu_speed),
-            guaranteed_cpus=float(max_min_share(unlimited_own, capacity)[i]),
+            neighbour_cpus_at_fit=others[:, None] * alone.cpu_speed,
+            guaranteed_cpus=max_min_share(unlimited_own, capacity)[:, i : i + 1],
         )
 
-    def cpus_given(used: Array) -> Array:
+    def cpus_given(used: Array, rows: Rows) -> Array:
         wanted = [
-            float(model.cpus_used(load, resources_given(used, i))[0])
-            for i, (model, (_, load)) in enumerate(zip(models, guests, strict=True))
+            model.cpus_used(load.at(rows), resources_given(used, i, rows))[:, 0]
+            for i, (model, load) in enumerate(zip(models, loads, strict=True))
         ]
-        return max_min_share(wanted, capacity)
+        return max_min_share(
+            np.stack(wanted, axis=1), models[0].resources.capacity_cpus[rows][:, 0]
+        )
 
-    used = fixed_point(cpus_given, np.array([model.resources.background_cpus for model in models]))
-    return [resources_given(used, i) for i in range(len(models))]
+    background = np.concatenate([model.resources.background_cpus for model in models], axis=1)
+    used = fixed_points(cpus_given, background)
+    return [resources_given(used, i, slice(None)) for i in range(len(models))]
 
 
 def models_when_colocated(

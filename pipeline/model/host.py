@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from pipeline.demands.load_curve import DemandCurve
 from pipeline.equations import ratio, virtualization_share
 from pipeline.measure.load import Load
-from pipeline.model.closed_response import fixed_point, respond_closed
+from pipeline.model.closed_response import LoadRows, Rows, column, fixed_points, respond_closed
 from pipeline.model.prediction import (
     CPU,
     CPU_WAIT,
@@ -45,7 +45,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class HostResources:
-    """CPU and disk that the host gives a virtual server, as measured or in a scenario."""
+    """CPU and disk that the host gives a virtual server, as measured or in a scenario.
+
+    The fields are numbers; of several scenarios at once, columns of shape (rows, 1) (:meth:`stack`).
+    """
 
     capacity_cpus: float
     """CPUs that the guests may use together; below 1 a share of one CPU."""
@@ -58,6 +61,34 @@ class HostResources:
     disk_speed: float = 1.0
     guaranteed_cpus: float | None = None
     """CPUs that this guest gets whenever it wants them; None: half of the capacity, as with one neighbour."""
+
+    @classmethod
+    def stack(cls, resources: Sequence[HostResources]) -> HostResources:
+        """Several resources as columns."""
+        return cls(
+            **{
+                field.name: column([getattr(each, field.name) for each in resources])
+                for field in fields(cls)
+                if field.name != "guaranteed_cpus"
+            },
+            guaranteed_cpus=column([each.guaranteed for each in resources]),
+        )
+
+    def at(self, rows: Rows) -> HostResources:
+        """Some of the rows; the same where the fields are numbers."""
+        if not isinstance(self.capacity_cpus, np.ndarray):
+            return self
+        return HostResources(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def unstack(self) -> list[HostResources]:
+        """Each row, with numbers."""
+        columns = [getattr(self, field.name)[:, 0].tolist() for field in fields(self)]
+        return [HostResources(*row) for row in zip(*columns, strict=True)]
+
+    @property
+    def guaranteed(self) -> float:
+        """CPUs that this guest gets whenever it wants them."""
+        return self.capacity_cpus / 2 if self.guaranteed_cpus is None else self.guaranteed_cpus
 
     @property
     def background_cpus(self) -> float:
@@ -78,31 +109,27 @@ class HostResources:
     @property
     def available_cpus(self) -> float:
         """Most CPUs that this guest can get, background included."""
-        return float(self.available_given(self.neighbour_cpus_at_fit))
+        return self.available_given(self.neighbour_cpus_at_fit)
 
     def available_given(self, neighbour_cpus: Array | float) -> Array | float:
         """The same for a given CPU use of the neighbours, which never takes the guaranteed CPUs."""
-        guaranteed = (
-            self.capacity_cpus / 2 if self.guaranteed_cpus is None else self.guaranteed_cpus
-        )
-        return np.maximum(self.capacity_cpus - neighbour_cpus / self.cpu_speed, guaranteed)
+        return np.maximum(self.capacity_cpus - neighbour_cpus / self.cpu_speed, self.guaranteed)
 
     @property
     def residual_cpus(self) -> float:
         """Most CPUs that requests can get on average."""
-        return max(self.available_cpus - self.background_cpus, 1e-9)
+        return np.maximum(self.available_cpus - self.background_cpus, 1e-9)
 
     @property
     def unthrottled_cpus(self) -> float:
         """CPUs for requests while no quota is exhausted."""
-        return max(
-            max(1 - self.capacity_cpus, 0.0) + self.available_cpus - self.background_cpus, 1e-9
-        )
+        quota = np.maximum(1 - self.capacity_cpus, 0.0)
+        return np.maximum(quota + self.available_cpus - self.background_cpus, 1e-9)
 
     @property
     def slowdown(self) -> float:
         """Factor on CPU times from sharing the CPU with the neighbours."""
-        return 1 + min(self.neighbour_cpus / self.capacity_cpus, 1.0)
+        return 1 + np.minimum(self.neighbour_cpus / self.capacity_cpus, 1.0)
 
 
 @dataclass(frozen=True)
@@ -242,13 +269,22 @@ class HostModel:
             self._closed(load, resources) if load.kind == "closed" else self._open(load, resources)
         )
 
-    def throughput(self, load: Load, resources: HostResources | None = None) -> Array:
+    def predict_rows(self, load: LoadRows, resources: HostResources) -> Prediction:
+        """Predict X and R of several loads, each with its resources: arrays of shape (rows, 1 + draws)."""
+        if load.kind == "closed":
+            return respond_closed(self, load, resources)
+        return self._open(load, resources)
+
+    def throughput(self, load: Load | LoadRows, resources: HostResources | None = None) -> Array:
         """X of a load, requests per second."""
         if load.kind == "open":
             return self._rate(load)
-        return self._closed(load, resources or self.resources).throughput_per_s
+        resources = resources or self.resources
+        if isinstance(load, LoadRows):
+            return respond_closed(self, load, resources).throughput_per_s
+        return self._closed(load, resources).throughput_per_s
 
-    def utilization(self, load: Load, resources: HostResources | None = None) -> Array:
+    def utilization(self, load: Load | LoadRows, resources: HostResources | None = None) -> Array:
         """CPU use of this guest over what it can get; the server is saturated from 1 on."""
         resources = resources or self.resources
         used = self.cpus_used(load, resources)
@@ -258,7 +294,7 @@ class HostModel:
             used + np.maximum(resources.residual_cpus + resources.background_cpus - used, 0)
         )
 
-    def bottleneck_utilization(self, load: Load, resources: HostResources) -> Array:
+    def bottleneck_utilization(self, load: Load | LoadRows, resources: HostResources) -> Array:
         """Utilization of the busier of CPU and disk under an open load; R is unbounded from 1 on."""
         rate, busy = self._rate(load), self.utilization(load, resources)
         return np.maximum(busy, rate * self._disk_time(rate * load.duration_s, busy, resources))
@@ -269,7 +305,7 @@ class HostModel:
         demand = self.cpu.at(*full)[0] / resources.cpu_speed / resources.capacity_cpus
         return float(ratio(1.0, max(demand, self._disk_time(*full, resources)[0])))
 
-    def cpus_used(self, load: Load, resources: HostResources | None = None) -> Array:
+    def cpus_used(self, load: Load | LoadRows, resources: HostResources | None = None) -> Array:
         """CPUs that this guest uses under a load, background included; not capped at the available CPUs."""
         resources = resources or self.resources
         rate = self.throughput(load, resources)
@@ -304,32 +340,33 @@ class HostModel:
         }
         return replace(self, **curves)
 
-    def _rate(self, load: Load) -> Array:
-        return np.full_like(self.cpu.saturated_s, load.mean_rate_per_s)
+    def _rate(self, load: Load | LoadRows) -> Array:
+        return load.mean_rate_per_s + np.zeros_like(self.cpu.saturated_s)
 
-    def _demand(self, rate: Array, load: Load, resources: HostResources) -> Array:
+    def _demand(self, rate: Array, load: Load | LoadRows, resources: HostResources) -> Array:
         """CPU demand at a rate, consistent with the utilization that it causes."""
+        rates, requests = np.atleast_2d(rate), np.atleast_2d(rate * load.duration_s)
 
-        def demand(busy: Array) -> Array:
-            return self.cpu.at(rate * load.duration_s, busy) / resources.cpu_speed
+        def demand(busy: Array, rows: Rows) -> Array:
+            return self.cpu.at(requests[rows], busy) / resources.at(rows).cpu_speed
 
-        return demand(
-            fixed_point(
-                lambda busy: resources.utilization(rate * demand(busy)), np.full_like(rate, 0.5)
-            )
-        )
+        def utilization(busy: Array, rows: Rows) -> Array:
+            return resources.at(rows).utilization(rates[rows] * demand(busy, rows))
 
-    def _open(self, load: Load, resources: HostResources) -> Prediction:
+        busy = fixed_points(utilization, np.full_like(rates, 0.5))
+        return demand(busy, slice(None)).reshape(rate.shape)
+
+    def _open(self, load: Load | LoadRows, resources: HostResources) -> Prediction:
         return respond_open(self.open_demands(load, resources), self.calibration)
 
-    def open_demands(self, load: Load, resources: HostResources) -> OpenDemands:
+    def open_demands(self, load: Load | LoadRows, resources: HostResources) -> OpenDemands:
         """Demands under an open load: all of its prediction that does not depend on the calibration."""
         rate = self._rate(load)
         demand = self._demand(rate, load, resources)
         busy = (rate * demand + resources.background_cpus) / resources.available_cpus
         requests = rate * load.duration_s
         # a share of one CPU slows each request; more CPUs do not speed one up
-        total = demand * resources.slowdown / min(resources.capacity_cpus, 1.0)
+        total = demand * resources.slowdown / np.minimum(resources.capacity_cpus, 1.0)
         service = demand / resources.available_cpus
         pre_reply = None
         if self.split_reply_work:
@@ -382,4 +419,6 @@ class HostModel:
         return mean_wait(interarrival_s, demand / residual_cpus, self.calibration.service_scv)
 
     def _closed(self, load: Load, resources: HostResources) -> Prediction:
-        return respond_closed(self, [load], [resources])[0]
+        rows = respond_closed(self, LoadRows.of([load]), HostResources.stack([resources]))
+        parts = {name: part[0] for name, part in rows.parts_s.items()}
+        return Prediction(rows.throughput_per_s[0], rows.response_time_s[0], parts)

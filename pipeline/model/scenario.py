@@ -11,16 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.optimize.elementwise import find_root
 
 from pipeline.measure.load import Load
 from pipeline.model import texts
-from pipeline.model.closed_response import respond_closed
-from pipeline.model.colocation import HostModels, solve_cpu_sharing
+from pipeline.model.closed_response import LoadRows
+from pipeline.model.colocation import HostModels, share_cpu, solve_cpu_sharing
 from pipeline.model.host import HostModel, HostResources
 from pipeline.model.prediction import Band, Prediction, band
 
@@ -78,75 +78,16 @@ class Scenario:
 
     def predict(self, load: Load) -> Prediction:
         """X and R of a load, by its arrival trace where it has one; R is infinite under saturation."""
-        return self._model.predict(load, self.resources_at(load))
-
-    def predict_levels(self, levels: Array) -> list[Prediction]:
-        """X and R at several levels of the load."""
-        loads = [self.at_level(level) for level in levels]
-        if self.load.kind == "open":
-            return [self.predict(load) for load in loads]
-        return respond_closed(self._model, loads, [self.resources_at(load) for load in loads])
+        return self.model.predict(load, self.resources_at(load))
 
     def saturation_per_s(self) -> float:
-        """Rate at which an open load saturates CPU or disk, by the point estimate."""
-
-        def excess_utilization(rate: float) -> float:
-            load = self.at_level(rate)
-            return (
-                float(self._estimate.bottleneck_utilization(load, self.resources_at(load))[0]) - 1
-            )
-
-        # an upper bound: demands without cold start and wake-up, no neighbours
-        without_neighbours = replace(
-            _changed(self._estimate, self.hardware), neighbour_cpus_at_fit=0.0
-        )
-        upper = self._estimate.max_open_rate_per_s(without_neighbours)
-        if math.isinf(upper):
-            return upper
-        if excess_utilization(0.0) >= 0:
-            return 0.0
-        return float(brentq(excess_utilization, 0.0, upper * (1 + 1e-9), rtol=1e-9))
+        """Rate at which an open load saturates CPU or disk, by the point estimate; infinite without a demand."""
+        return float(_Hosts.of([self]).saturation_per_s()[0])
 
     @property
-    def max_throughput_per_s(self) -> float:
-        """Bound on X of a closed load at any population, by the utilization law at the bottleneck."""
-        return float(1 / (self._demands_s / np.array([self._cpu_servers, 1])).max())
-
-    @property
-    def min_response_s(self) -> float:
-        """Bound on R of a closed load: its demands without wait, or the time until a quota has refilled."""
-        refill_s = self._demands_s[0] / self._cpu_servers - self.load.think_time_s
-        return float(max(self._demands_s.sum(), refill_s))
-
-    def knee(self) -> float:
-        """N* of a closed load: where the asymptotes of light and heavy load meet."""
-        return (self.min_response_s + self.load.think_time_s) * self.max_throughput_per_s
-
-    @property
-    def _model(self) -> HostModel:
+    def model(self) -> HostModel:
+        """The model of X and R."""
         return self.models.colocated if self.neighbours else self.models.alone
-
-    @cached_property
-    def _estimate(self) -> HostModel:
-        return self._model.point_estimate()
-
-    @cached_property
-    def _saturated_resources(self) -> HostResources:
-        """Resources under a load that uses all it can get."""
-        return self.resources_at(self.at_level(POPULATIONS[-1]))
-
-    @property
-    def _cpu_servers(self) -> float:
-        """Rate of many requests over that of one: number of CPUs, or the quota's share of one."""
-        return self._saturated_resources.residual_cpus / min(
-            self._saturated_resources.unthrottled_cpus, 1.0
-        )
-
-    @cached_property
-    def _demands_s(self) -> Array:
-        cpu = self._estimate.cpu.at(np.inf, 1.0)[0] / self.hardware.cpu_speed
-        disk = self._estimate.disk.at(np.inf, 1.0)[0] / self.hardware.disk_speed
-        return np.array([cpu / min(self._saturated_resources.unthrottled_cpus, 1.0), disk])
 
 
 @lru_cache(maxsize=256)
@@ -168,6 +109,72 @@ def _changed(model: HostModel, hardware: HardwareChange) -> HostResources:
         cpu_speed=hardware.cpu_speed,
         disk_speed=hardware.disk_speed,
     )
+
+
+@dataclass(frozen=True)
+class _Hosts:
+    """The hosts of scenarios that differ in their hardware and in the level and spacing of their load only."""
+
+    scenario: Scenario
+    """One of the scenarios."""
+    hardware: tuple[HardwareChange, ...]
+    """Of each host."""
+
+    @classmethod
+    def of(cls, scenarios: Sequence[Scenario]) -> _Hosts:
+        """The hosts of these scenarios."""
+        return cls(scenarios[0], tuple(dict.fromkeys(each.hardware for each in scenarios)))
+
+    def load(self, levels: Array, arrivals: str | None = None) -> LoadRows:
+        """The load at several levels."""
+        scenario = self.scenario
+        loads = [scenario.at_level(level) for level in levels]
+        return replace(LoadRows.of(loads), arrivals=arrivals)
+
+    def resources(self, load: LoadRows, hosts: NDArray[np.int64]) -> HostResources:
+        """Resources of the virtual server on a host (its number) under a load, one per row."""
+        scenario = self.scenario
+
+        def on_hosts(model: HostModel) -> HostModel:
+            changed = HostResources.stack([_changed(model, each) for each in self.hardware])
+            return replace(model, resources=changed.at(hosts))
+
+        model = on_hosts(scenario.models.alone)
+        if not scenario.neighbours:
+            return model.resources
+        neighbours = [on_hosts(neighbour.models.alone) for neighbour in scenario.neighbours]
+        loads = [LoadRows.of([n.load]).at(np.zeros_like(hosts)) for n in scenario.neighbours]
+        return share_cpu([model, *neighbours], [load, *loads])[0]
+
+    def saturation_per_s(self) -> Array:
+        """Rate at which an open load saturates CPU or disk of each host, by the point estimate."""
+        estimate = self.scenario.model.point_estimate()
+
+        def excess_utilization(rates: Array, hosts: Array) -> Array:
+            hosts = hosts.astype(np.int64)
+            load = self.load(rates)
+            busy = estimate.bottleneck_utilization(load, self.resources(load, hosts))
+            return busy[:, 0] - 1
+
+        # an upper bound: demands without cold start and wake-up, no neighbours
+        saturation = np.array(
+            [
+                estimate.max_open_rate_per_s(
+                    replace(_changed(estimate, each), neighbour_cpus_at_fit=0.0)
+                )
+                for each in self.hardware
+            ]
+        )
+        hosts = np.flatnonzero(np.isfinite(saturation))
+        if not hosts.size:
+            return saturation
+        is_saturated_idle = excess_utilization(np.zeros(len(hosts)), hosts) >= 0
+        saturation[hosts[is_saturated_idle]] = 0.0
+        if not is_saturated_idle.all():
+            hosts = hosts[~is_saturated_idle]
+            bracket = np.zeros(len(hosts)), saturation[hosts] * (1 + 1e-9)
+            saturation[hosts] = find_root(excess_utilization, bracket, args=(hosts,)).x
+        return saturation
 
 
 @dataclass(frozen=True)
@@ -223,28 +230,90 @@ def sweep(
     ValueError
         For an open load where all demands are 0.
     """
-    if scenario.load.kind == "closed":
-        saturation_level, grid = math.inf, np.array(POPULATIONS, float)
-    else:
-        saturation_level = scenario.saturation_per_s()
-        if not math.isfinite(saturation_level):
-            raise ValueError(texts.NO_DEMAND)
-        grid = np.concatenate(([min_level], np.array(SATURATION_FRACTIONS) * saturation_level))
-    levels = np.unique(np.concatenate((grid, extra_levels)))
-    levels = levels[levels >= min_level]
-    predictions = scenario.predict_levels(levels)
-    # the first level with an infinite lower limit ends the curve
-    points = (
-        int(np.isfinite([prediction.response_time.low for prediction in predictions]).sum()) + 1
-    )
-    levels, predictions = levels[:points], predictions[:points]
-    response = band(np.array([prediction.response_time_s for prediction in predictions]))
-    throughput = band(np.array([prediction.throughput_per_s for prediction in predictions]))
-    if scenario.load.kind == "closed":
-        limits = scenario.knee(), scenario.max_throughput_per_s, scenario.min_response_s
-    else:
-        limits = _max_power(levels, response.value), saturation_level, 0.0
-    return ResponseCurve(levels, response, throughput, saturation_level, *limits)
+    return sweep_scenarios([scenario], min_level=min_level, extra_levels=extra_levels)[0]
+
+
+def sweep_scenarios(
+    scenarios: Sequence[Scenario], *, min_level: float = 1.0, extra_levels: Sequence[float] = ()
+) -> list[ResponseCurve]:
+    """:func:`sweep` of each scenario, faster: the CPU of hosts that differ in their hardware is shared in one step."""
+    groups: dict[object, list[int]] = {}
+    for number, scenario in enumerate(scenarios):
+        load = replace(scenario.load, arrivals=None, trace=None, requests=None)
+        groups.setdefault((scenario.models, scenario.neighbours, load), []).append(number)
+    curves: dict[int, ResponseCurve] = {}
+    for numbers in groups.values():
+        group = [scenarios[number] for number in numbers]
+        curves |= zip(numbers, _sweep_group(group, min_level, extra_levels), strict=True)
+    return [curves[number] for number in range(len(scenarios))]
+
+
+def _sweep_group(
+    scenarios: Sequence[Scenario], min_level: float, extra_levels: Sequence[float]
+) -> list[ResponseCurve]:
+    """The curves of scenarios that have the same hosts but for the hardware."""
+    hosts = _Hosts.of(scenarios)
+    is_open = scenarios[0].load.kind == "open"
+    saturation = hosts.saturation_per_s() if is_open else np.full(len(hosts.hardware), np.inf)
+    if is_open and not np.isfinite(saturation).all():
+        raise ValueError(texts.NO_DEMAND)
+    grids = [
+        np.concatenate(([min_level], np.array(SATURATION_FRACTIONS) * rate))
+        if is_open
+        else np.array(POPULATIONS, float)
+        for rate in saturation
+    ]
+    grids = [np.unique(np.concatenate((grid, extra_levels))) for grid in grids]
+    grids = [grid[grid >= min_level] for grid in grids]
+    numbers = np.repeat(np.arange(len(grids)), [len(grid) for grid in grids])
+    load = hosts.load(np.concatenate(grids))
+    resources = hosts.resources(load, numbers)
+    each = np.arange(len(grids))
+    saturated = None
+    if not is_open:
+        saturated = hosts.resources(hosts.load(np.full(len(each), POPULATIONS[-1])), each).unstack()
+    curves = []
+    for scenario in scenarios:
+        number = hosts.hardware.index(scenario.hardware)
+        rows = np.flatnonzero(numbers == number)
+        own = replace(load.at(rows), arrivals=scenario.load.arrivals)
+        prediction = scenario.model.predict_rows(own, resources.at(rows))
+        response = band(prediction.response_time_s)
+        points = int(np.isfinite(response.low).sum()) + 1
+        levels = grids[number][:points]
+        response = _first(response, points)
+        throughput = _first(band(prediction.throughput_per_s), points)
+        limits = (
+            (_max_power(levels, response.value), float(saturation[number]), 0.0)
+            if saturated is None
+            else _closed_limits(scenario, saturated[number])
+        )
+        curves.append(
+            ResponseCurve(levels, response, throughput, float(saturation[number]), *limits)
+        )
+    return curves
+
+
+def _first(line: Band, points: int) -> Band:
+    return Band(line.value[:points], line.low[:points], line.high[:points])
+
+
+def _closed_limits(scenario: Scenario, saturated: HostResources) -> tuple[float, float, float]:
+    """N* of a closed load, where the asymptotes of light and heavy load meet, and the bounds on X and R.
+
+    ``saturated``: resources under a load that uses all it can get.
+    """
+    estimate, hardware = scenario.model.point_estimate(), scenario.hardware
+    speed = min(saturated.unthrottled_cpus, 1.0)
+    cpu_s = float(estimate.cpu.at(np.inf, 1.0)[0] / hardware.cpu_speed) / speed
+    disk_s = float(estimate.disk.at(np.inf, 1.0)[0] / hardware.disk_speed)
+    # rate of many requests over that of one: number of CPUs, or the quota's share of one
+    cpus = float(saturated.residual_cpus) / speed
+    max_throughput = 1 / max(cpu_s / cpus, disk_s)
+    # demands without wait, or the time until a quota has refilled
+    min_response = max(cpu_s + disk_s, cpu_s / cpus - scenario.load.think_time_s)
+    knee = (min_response + scenario.load.think_time_s) * max_throughput
+    return knee, max_throughput, min_response
 
 
 def capacity_for_target(curve: ResponseCurve, target_s: float) -> TargetCrossing:

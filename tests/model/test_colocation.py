@@ -21,6 +21,7 @@ from synthetic_runs import (
 )
 
 from pipeline.demands.load_curve import DemandCurve, constant
+from pipeline.model.closed_response import fixed_points
 from pipeline.model.colocation import (
     HostModels,
     demand_inflation,
@@ -31,7 +32,7 @@ from pipeline.model.colocation import (
     with_interference,
 )
 from pipeline.model.fit import fit_host, with_run_demands
-from pipeline.model.host import HostModel, HostResources, fixed_point
+from pipeline.model.host import HostModel, HostResources
 
 EVERY = settings(max_examples=25, deadline=None)
 
@@ -75,12 +76,24 @@ def test_max_min_shares_use_the_capacity_and_no_share_can_grow_at_the_cost_of_a_
         assert shares[short] == pytest.approx(shares.max())
 
 
+def test_rows_are_shared_as_each_alone():
+    wanted, capacity = (
+        np.array([[0.2, 0.9, 0.3], [0.1, 0.1, 0.1], [3.0, 2.0, 1.0]]),
+        [1.0, 1.0, 2.4],
+    )
+    shares = max_min_share(wanted, capacity)
+    assert shares.tolist() == [
+        max_min_share(w, c).tolist() for w, c in zip(wanted, capacity, strict=True)
+    ]
+    assert shares[0] == pytest.approx([0.2, 0.5, 0.3])
+
+
 # -- the fixed point ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("slope", [0.9, 0.3, 0.0, -0.5, -1.0, -3.0, -20.0])
 def test_repeated_substitution_converges_for_any_negative_slope(slope):
-    found = fixed_point(lambda x: 2 + slope * (x - 2), np.array([1.0, 2.0, 3.0]))
+    found = fixed_points(lambda x, _: 2 + slope * (x - 2), np.array([[1.0, 2.0, 3.0]]))
     assert found == pytest.approx(2.0, rel=1e-4 if slope > 0.8 else 1e-11)
 
 

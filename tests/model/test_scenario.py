@@ -18,6 +18,7 @@ from pipeline.model.scenario import (
     Scenario,
     capacity_for_target,
     sweep,
+    sweep_scenarios,
 )
 
 SPEEDS = np.array([1.0, 0.8, 0.9, 1.0, 1.1, 1.2])
@@ -199,7 +200,39 @@ def test_a_neighbour_never_makes_a_request_faster():
     slowed = replace(DB, neighbours=beside(0.3).neighbours)
     assert np.all(sweep(slowed).response_s.value > sweep(DB).response_s.value)
     # 0.7 of a CPU is left, so that its demand there is 10/0.7 ms
-    assert slowed.max_throughput_per_s == pytest.approx(70)
+    assert sweep(slowed).max_throughput_per_s == pytest.approx(70)
+
+
+@pytest.mark.parametrize("load", [open_load(5), closed_load(16)], ids=["open", "closed"])
+def test_scenarios_swept_together_have_the_curves_of_each_alone(load):
+    fitted, other = model(0.01, 0.002, draws=SPEEDS).alone, model(0.004, 0.001)
+    fitted = replace(fitted, arrival_scv=lambda each: 0.2 if each.arrivals == "even" else 1.0)
+    own = HostModels(fitted, fitted)
+    neighbours = [(), (Neighbour(other, closed_load(4)), Neighbour(other, open_load(20)))]
+    scenarios = [
+        Scenario(own, replace(load, arrivals=arrivals), HardwareChange(speed, cpus, disk), beside)
+        for beside in neighbours
+        for speed, cpus, disk in [(1.0, 1.0, 1.0), (0.5, 2.0, 1.0), (2.0, 1.0, 0.5)]
+        for arrivals in ("even", "poisson")
+    ]
+    curves = sweep_scenarios(scenarios, extra_levels=[load.level])
+    for scenario, curve in zip(scenarios, curves, strict=True):
+        alone = sweep(scenario, extra_levels=[load.level])
+        assert curve.levels == pytest.approx(alone.levels, rel=1e-12)
+        for name in ("value", "low", "high"):
+            single = [
+                getattr(scenario.predict(scenario.at_level(n)).response_time, name)
+                for n in curve.levels
+            ]
+            assert getattr(curve.response_s, name) == pytest.approx(np.array(single), rel=1e-9)
+        assert (curve.knee, curve.max_throughput_per_s, curve.min_response_s) == pytest.approx(
+            (alone.knee, alone.max_throughput_per_s, alone.min_response_s), rel=1e-9
+        )
+
+
+def test_a_host_that_its_neighbours_saturate_has_no_rate():
+    busy = Scenario(model(background_cpus_at_fit=1.2), open_load(5))
+    assert busy.saturation_per_s() == 0.0
 
 
 def test_without_any_demand_a_sweep_raises():

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.api import Band, HardwareChange, ResponseCurve, WhatIf, sweep
+from pipeline.api import Band, HardwareChange, ResponseCurve, WhatIf, sweep_scenarios
 from pipeline.charts import WhatIfSpec
 
 Array = NDArray[np.float64]
@@ -33,12 +33,15 @@ MIN_LOAD_SHARE = 0.01
 
 def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
     """One row per position of the sliders with its curves, as ``charts.what_if`` takes them."""
-    min_level = min_load(data)
-    for place, speed, cpus, disk, spacing in product(
-        range(len(data.places)), CPU_SPEEDS, CPU_COUNTS, DISK_SPEEDS, data.spacings
-    ):
-        scenario = data.scenario(place, HardwareChange(speed, cpus, disk), spacing)
-        curve = sweep(scenario, min_level=min_level, extra_levels=[data.load.level])
+    positions = list(
+        product(range(len(data.places)), CPU_SPEEDS, CPU_COUNTS, DISK_SPEEDS, data.spacings)
+    )
+    scenarios = [
+        data.scenario(place, HardwareChange(speed, cpus, disk), spacing)
+        for place, speed, cpus, disk, spacing in positions
+    ]
+    curves = sweep_scenarios(scenarios, min_level=min_load(data), extra_levels=[data.load.level])
+    for (place, speed, cpus, disk, spacing), curve in zip(positions, curves, strict=True):
         fitted = fitted_range(data, place)
         curve = with_levels(curve, fitted)
         row: dict[str, Any] = {
