@@ -34,6 +34,8 @@ Batches = NDArray[np.int64]
 TERMS = ("saturated", "cold start", "wake-up")
 MAX_LOG_RESIDUAL = 1.0
 """Bound on |log(demand / curve)|: a demand near 0 has limited influence."""
+MIN_RATIO = float(np.exp(-2 * MAX_LOG_RESIDUAL))
+"""Of a demand to the curve, before the logarithm."""
 ITERATIONS = 6
 """Gauss-Newton steps."""
 
@@ -51,7 +53,7 @@ class DemandCurve:
 
     def at(self, requests: Array | float, utilization: Array | float) -> Array:
         """Demand in a run with this number of requests at this utilization, seconds per request."""
-        idle = np.clip(1 - np.asarray(utilization), 0, 1)
+        idle = np.minimum(np.maximum(1 - np.asarray(utilization), 0), 1)  # np.clip is slower
         return (
             self.saturated_s + self.cold_start_s / np.maximum(requests, 1.0) + self.wake_up_s * idle
         )
@@ -109,14 +111,13 @@ def fit_curve(
     scale = np.abs(design).max(axis=0)
     scale[scale == 0] = 1
     scaled = design / scale
-    curve = scaled @ _fit_nonnegative_log(scaled, demands[:, 0], batches, 0.0)
+    curve = scaled @ _fit_nonnegative_log(scaled, demands[:, 0], quasi_demean(batches, 0.0))
     ratio = between_within_variance_ratio(_log_residual(demands[:, 0], curve), batches)
     terms = _select_terms(scaled, demands[:, 0], batches, ratio) if load_dependent else (0,)
     coefficients = np.zeros((demands.shape[1], 3))
+    demean = quasi_demean(batches, ratio)
     for draw in range(demands.shape[1]):
-        coefficients[draw, terms] = _fit_nonnegative_log(
-            scaled[:, terms], demands[:, draw], batches, ratio
-        )
+        coefficients[draw, terms] = _fit_nonnegative_log(scaled[:, terms], demands[:, draw], demean)
     return DemandCurve(*(coefficients / scale).T)
 
 
@@ -125,15 +126,14 @@ def _select_terms(design: Array, demands: Array, batches: Batches, ratio: float)
     runs = len(demands)
     candidates = [(0, *more) for size in (0, 1, 2) for more in combinations((1, 2), size)]
     best, best_error = (0,), np.inf
+    without = [np.arange(runs) != left_out for left_out in range(runs)]
+    demeans = [quasi_demean(batches[others], ratio) for others in without]
     for columns in candidates:
         if runs < len(columns) + 2:
             continue
         error = 0.0
-        for left_out in range(runs):
-            others = np.arange(runs) != left_out
-            coefficients = _fit_nonnegative_log(
-                design[others][:, columns], demands[others], batches[others], ratio
-            )
+        for left_out, (others, demean) in enumerate(zip(without, demeans, strict=True)):
+            coefficients = _fit_nonnegative_log(design[others][:, columns], demands[others], demean)
             residuals = _log_residual(demands, design[:, columns] @ coefficients)
             error += (
                 residuals[left_out]
@@ -144,17 +144,18 @@ def _select_terms(design: Array, demands: Array, batches: Batches, ratio: float)
     return best
 
 
-def _fit_nonnegative_log(design: Array, demands: Array, batches: Batches, ratio: float) -> Array:
+def _fit_nonnegative_log(design: Array, demands: Array, demean: Array) -> Array:
     """Non-negative coefficients by least squares of log(demand / curve), with Gauss-Newton steps.
 
     Runs differ by factors. Least squares of plain differences would follow slow runs, of relative ones fast runs.
+    ``demean``: the matrix of :func:`quasi_demean`.
     """
     coefficients, _ = nnls(design, demands)
-    if demands.mean() <= 0:
+    mean_s = demands.mean()
+    if mean_s <= 0:
         return coefficients
-    demean = quasi_demean(batches, ratio)
     for _ in range(ITERATIONS):
-        curve = np.maximum(design @ coefficients, 1e-6 * demands.mean())
+        curve = np.maximum(design @ coefficients, 1e-6 * mean_s)
         coefficients, _ = nnls(
             demean @ (design / curve[:, None]), demean @ (1 + _log_residual(demands, curve))
         )
@@ -163,9 +164,9 @@ def _fit_nonnegative_log(design: Array, demands: Array, batches: Batches, ratio:
 
 def _log_residual(demands: Array | float, curve: Array | float) -> Array:
     """log(demand / curve), clipped to ± ``MAX_LOG_RESIDUAL``."""
-    floor_s = np.exp(-2 * MAX_LOG_RESIDUAL) * np.asarray(curve) + 1e-30
+    floor_s = MIN_RATIO * np.asarray(curve) + 1e-30
     logs = np.log(np.maximum(demands, floor_s) / np.maximum(curve, 1e-30))
-    return np.clip(logs, -MAX_LOG_RESIDUAL, MAX_LOG_RESIDUAL)
+    return np.minimum(np.maximum(logs, -MAX_LOG_RESIDUAL), MAX_LOG_RESIDUAL)  # np.clip is slower
 
 
 def constant(demand_s: Array) -> DemandCurve:
