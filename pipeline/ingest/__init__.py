@@ -18,7 +18,7 @@ logs and runs are ingested. The same runs give the same bytes with any number of
 :mod:`parallel`    ingest many runs
 :mod:`fingerprint` hash of a run's files and of the parsers
 :mod:`file_status` status of a run's files in the file system
-:mod:`parse_run`   all logs of one run to tables
+:mod:`parse_run`   all logs of one run to tables, ``log_reading``, ``grown_logs``
 :mod:`consistency` manifests against logs
 :mod:`writer`      store tables
 :mod:`stored`      manifests of stored runs, verified
