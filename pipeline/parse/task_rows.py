@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.parse.task_records import CPU_TIMES, LINE_FORMATS, TEXT_FIELDS
-from pipeline.parse.tokens import BACKSLASH, DASH, PlainPiece, repeated
+from pipeline.parse.tokens import BACKSLASH, DASH, PlainPiece, Separators, repeated
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ FORMS = {
     "t": Form(LINE_FORMATS["t"][0], ("pid", "tid", "starttime_ticks"), has_text=True),
 }
 _CHARACTERS = pl.Series([chr(code) for code in range(128)])
-_IS_LETTER = np.array([chr(code).isalpha() for code in range(128)])
+_IS_STATE = np.array([chr(code).isalpha() or code == DASH for code in range(128)])
+LINES_AT_ONCE = 1 << 14
+"""Lines whose fields are read at once: they stay in the processor's cache."""
 
 
 def is_candidate(plain: PlainPiece) -> np.ndarray:
@@ -58,13 +60,19 @@ def read_rows(
     max_cpu_ticks : int
         The most that one process can have used.
     """
+    text = plain.text
     tick_lines = ticks["line"].to_numpy() - plain.first_line
     bad_snapshots = np.zeros(tick_lines.size + 1, np.bool_)
     bad_snapshots[0] = True  # above the first sentinel
     rows = {kind: _Rows(plain, kind, form, tick_lines) for kind, form in FORMS.items()}
+    for first in range(0, text.line_ends.size, LINES_AT_ONCE):
+        stop = min(first + LINES_AT_ONCE, text.line_ends.size)
+        separators = text.separators(first, stop)
+        for of_kind in rows.values():
+            of_kind.read(separators, first, stop, max_cpu_ticks)
     for of_kind in rows.values():
-        of_kind.note_bad(bad_snapshots, max_cpu_ticks)
-    is_other = np.zeros(plain.text.line_ends.size, np.bool_)
+        of_kind.note_bad(bad_snapshots)
+    is_other = np.zeros(text.line_ends.size, np.bool_)
     frames = {}
     for kind, of_kind in rows.items():
         is_other[of_kind.lines[bad_snapshots[of_kind.snapshots]]] = True
@@ -89,83 +97,94 @@ class _Rows:
 
     def __init__(self, plain: PlainPiece, kind: str, form: Form, tick_lines: np.ndarray):
         self._plain, self._form = plain, form
-        text, separators = plain.text, plain.separators
+        text = plain.text
         self.lines = np.flatnonzero(text.begins_with(f"{kind} ".encode()))
-        self.snapshots = np.searchsorted(tick_lines, self.lines, "right")
+        bounds = np.concatenate(([0], np.searchsorted(self.lines, tick_lines), [self.lines.size]))
+        self.snapshots = np.repeat(np.arange(bounds.size - 1), np.diff(bounds))
         """Place of each line's snapshot, 0 above the first sentinel."""
-        self._line_ends = text.line_ends[self.lines]
-        counts = separators.counts[self.lines]
-        width = len(form.names) + 1
-        has_width = counts >= width if form.has_text else counts == width
-        self._is_good = has_width & plain.is_terminated[self.lines]
-        numbers = separators.firsts[self.lines] + np.arange(width + 1)[:, None]
-        if not has_width.all():
-            numbers = np.minimum(numbers, separators.places.size - 1)
-        places = separators.places[numbers]
-        self._starts, self._ends = places[:-1] + 1, places[1:]
+        self._is_good = plain.is_terminated[self.lines]
+        numbers = [name for name in form.names if name not in TEXT_FIELDS]
+        self._values = {name: np.empty(self.lines.size, np.int64) for name in numbers}
+        self._is_null: dict[str, np.ndarray] = {}
+        self._states = np.empty(self.lines.size, np.uint8)
+        self._text_starts = np.empty(self.lines.size, np.int64)
 
-    def note_bad(self, bad_snapshots: np.ndarray, max_cpu_ticks: int) -> None:
-        """Mark the snapshots with a line that is not in the form, and those with a repeated line."""
-        text, form, is_good = self._plain.text, self._form, self._is_good
-        starts, ends = self._starts, self._ends
-        if not self.lines.size:
-            self._values = np.empty((0, 0), np.int64)
-            self._is_null = None
+    def read(self, separators: Separators, first: int, stop: int, max_cpu_ticks: int) -> None:
+        """Read those of the lines ``first`` to ``stop``, of which ``separators`` are."""
+        text, names = self._plain.text, self._form.names
+        part = slice(*np.searchsorted(self.lines, (first, stop)))
+        lines = self.lines[part] - first
+        if not lines.size:
             return
-        lengths = ends - starts
-        is_good &= (lengths > 0).all(axis=0)
-        if not form.has_text:
-            is_good &= ends[-1] == self._line_ends
+        is_good = self._is_good[part]
+        counts, firsts = separators.counts[lines], separators.firsts[lines]
+        width = len(names) + 1
+        has_width = counts >= width if self._form.has_text else counts == width
+        if not has_width.all():
+            is_good &= has_width
+            firsts = np.minimum(firsts, separators.places.size - 1 - width)
+        begins = separators.places[firsts + 1]
+        for at, name in enumerate(names, 2):
+            ends = separators.places[firsts + at]
+            lengths = ends - begins
+            lengths -= 1
+            if lengths.min() <= 0:
+                is_good &= lengths > 0
+                lengths = np.maximum(lengths, 1)
+            if name == "state":
+                states = self._states[part] = text.characters[ends - 1]
+                is_good &= (lengths == 1) & _IS_STATE[states]
+            elif name in TEXT_FIELDS:
+                self._text_starts[part] = begins + 1
+            else:
+                values, are_numbers = text.column(ends, lengths)
+                if are_numbers is not None:
+                    is_null = ~are_numbers
+                    if name not in self._form.keys:
+                        is_null &= (lengths == 1) & (text.characters[ends - 1] == DASH)
+                        self._null_mask(name)[part] = is_null
+                        values[is_null] = 0
+                        is_good &= are_numbers | is_null
+                    else:
+                        is_good &= are_numbers
+                if name in CPU_TIMES and values.max() > max_cpu_ticks:
+                    is_good &= values <= max_cpu_ticks
+                self._values[name][part] = values
+            begins = ends
+
+    def _null_mask(self, name: str) -> np.ndarray:
+        """Which values of a field are null."""
+        return self._is_null.setdefault(name, np.zeros(self.lines.size, np.bool_))
+
+    def note_bad(self, bad_snapshots: np.ndarray) -> None:
+        """Mark the snapshots with a line that is not in the form, and those with a repeated line."""
         if b"\\" in self._plain.piece.data:  # type: ignore[operator]
-            is_good &= ~np.isin(self.lines, text.lines_with(BACKSLASH))
-        if "state" in form.names:
-            at = form.names.index("state") + 1
-            states = text.characters[starts[at]]
-            is_good &= (lengths[at] == 1) & (_IS_LETTER[states & 127] | (states == DASH))
-        numbers = [at for at, name in enumerate(form.names, 1) if name not in TEXT_FIELDS]
-        values, are_numbers = text.numbers(starts[numbers].ravel(), ends[numbers].ravel())
-        self._values = values.reshape(len(numbers), -1)
-        are_numbers = are_numbers.reshape(len(numbers), -1)
-        self._is_null = None
-        if not are_numbers.all():
-            is_dash = (lengths[numbers] == 1) & (text.characters[starts[numbers]] == DASH)
-            is_dash[[numbers.index(form.names.index(key) + 1) for key in form.keys]] = False
-            is_good &= (are_numbers | is_dash).all(axis=0)
-            self._values[is_dash] = 0
-            self._is_null = is_dash
-        for row, at in enumerate(numbers):
-            if form.names[at - 1] in CPU_TIMES:
-                is_good &= self._values[row] <= max_cpu_ticks
-        bad_snapshots[self.snapshots[~is_good]] = True
-        keys = [self._values[numbers.index(form.names.index(key) + 1)] for key in form.keys]
+            self._is_good &= ~np.isin(self.lines, self._plain.text.lines_with(BACKSLASH))
+        if not self._is_good.all():
+            bad_snapshots[self.snapshots[~self._is_good]] = True
+        keys = [self._values[key] for key in self._form.keys]
         bad_snapshots[self.snapshots[repeated(self.snapshots, keys)]] = True
 
     def frame(self, good_snapshots: np.ndarray, tick_numbers: pl.Series) -> pl.DataFrame:
         """The rows of good snapshots."""
         is_kept = good_snapshots[self.snapshots]
         kept = slice(None) if is_kept.all() else is_kept
-        if not self.lines.size:
-            kept = slice(None)
-        lines = self.lines[kept].astype(np.int64) + self._plain.first_line
         columns = {
-            "line": pl.Series(lines),
+            "line": pl.Series(self.lines[kept].astype(np.int64) + self._plain.first_line),
             "tick": tick_numbers.gather(self.snapshots[kept] - 1),
         }
-        at_number = 0
-        for at, name in enumerate(self._form.names, 1):
+        for name in self._form.names:
             if name == "state":
-                codes = self._plain.text.characters[self._starts[at][kept]].astype(np.uint32)
-                column = _CHARACTERS.gather(codes)
+                codes = self._states[kept]
+                column = _CHARACTERS.gather(codes.astype(np.uint32))
                 if (codes == DASH).any():
                     column = column.replace("-", None)
             elif name in TEXT_FIELDS:
-                column = self._plain.text.texts(self._starts[at][kept], self._line_ends[kept])
-            elif not self.lines.size:
-                column = pl.Series(dtype=pl.Int64)
+                ends = self._plain.text.line_ends[self.lines[kept]]
+                column = self._plain.text.texts(self._text_starts[kept], ends)
             else:
-                column = pl.Series(np.ascontiguousarray(self._values[at_number][kept]))
-                if self._is_null is not None and self._is_null[at_number][kept].any():
-                    column = column.set(pl.Series(self._is_null[at_number][kept]), None)
-                at_number += 1
+                column = pl.Series(self._values[name][kept])
+                if name in self._is_null and self._is_null[name][kept].any():
+                    column = column.set(pl.Series(self._is_null[name][kept]), None)
             columns[name] = column
         return pl.DataFrame(columns)

@@ -24,11 +24,13 @@ from pipeline.parse.log import Log
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import is_fast
 
-BLANK, LINE_FEED, DASH, POINT, BACKSLASH = 32, 10, 45, 46, 92
+BLANK, LINE_FEED, DASH, POINT, ZERO, BACKSLASH = b" \n-.0\\"
 PAD = 256
 """Bytes before and behind a text, so that eight bytes, or the fields of a row of top, may be read at its ends."""
 MAX_DIGITS = 15
 """Longest number that is read: floats are exact up to it."""
+FEW_DIGITS = 3
+"""Longest number whose digits are read one by one."""
 BLOCK = 1 << 14
 """Numbers that are read at once: their intermediate results stay in the processor's cache."""
 _DIGITS, _HIGH_BITS = 0x3030303030303030, 0x8080808080808080
@@ -157,13 +159,16 @@ class Text:
         bounds = np.append(np.searchsorted(starts, line_starts), starts.size)
         return Fields(starts, ends, bounds[:-1], np.diff(bounds))
 
-    def separators(self) -> Separators:
-        """The blanks and line feeds, for lines whose fields are separated by one of them."""
-        characters = self.characters[PAD - 1 : PAD + self.size + (self.data[-PAD - 1] != LINE_FEED)]
+    def separators(self, first: int, stop: int) -> Separators:
+        """The blanks and line feeds of some lines, for those whose fields are separated by one of them."""
+        begin = self.line_starts[first] - 1
+        characters = self.characters[begin : self.line_ends[first:stop][-1] + 1]
         places = np.flatnonzero(characters <= BLANK)
-        line_feeds = np.flatnonzero(characters[places] == LINE_FEED)
-        firsts = np.append(0, line_feeds[:-1])
-        return Separators(places + (PAD - 1), firsts, line_feeds - firsts)
+        places += begin
+        line_feeds = np.flatnonzero(self.characters[places] == LINE_FEED)
+        if self.characters[begin] != LINE_FEED:  # above the first line
+            line_feeds = np.append(0, line_feeds)
+        return Separators(places, line_feeds[:-1], np.diff(line_feeds))
 
     def numbers(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Whole numbers (Int64), and which of the texts are one of up to ``MAX_DIGITS`` digits."""
@@ -184,6 +189,27 @@ class Text:
             values[longer] += high * 10**8
             are_numbers[longer] &= bad == 0
         return values, are_numbers
+
+    def column(
+        self, ends: np.ndarray, lengths: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Whole numbers of at least one character, as ``numbers``; None instead of the mask if all are such.
+
+        It is faster for numbers that have few digits each.
+        """
+        longest = lengths.max()
+        if longest > FEW_DIGITS:
+            values, are_numbers = self._block(ends - lengths, ends)
+            return values, None if are_numbers.all() else are_numbers
+        digits = self.characters[ends - 1] - ZERO
+        are_numbers = digits <= 9
+        values = digits.astype(np.uint32)
+        for place in range(1, longest):
+            digits = self.characters[ends - (place + 1)] - ZERO
+            digits *= lengths > place
+            are_numbers &= digits <= 9
+            values += digits * np.uint32(10**place)
+        return values.astype(np.int64), None if are_numbers.all() else are_numbers
 
     def hundredths(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Numbers with a point and two decimals, times 100, and which of the texts are one of up to eight bytes."""
@@ -253,11 +279,6 @@ class PlainPiece:
         if data is None or data.isspace() or not is_fast() or not is_plain(data):
             return None
         return cls(piece)
-
-    @cached_property
-    def separators(self) -> Separators:
-        """The separators of all lines."""
-        return self.text.separators()
 
     @cached_property
     def is_terminated(self) -> np.ndarray:
