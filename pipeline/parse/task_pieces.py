@@ -3,12 +3,13 @@
 Example:
     >>> from pipeline.parse.log import log_from_text
     >>> log = log_from_text("#T 1 5 0 b\\nx 9 70 denied\\n", "tasks.log")
-    >>> Records(Piece.of_log(log)).good("x").select("pid", "reason").rows()
+    >>> Records(Piece.of_log(log), None).good("x").select("pid", "reason").rows()
     [(9, 'denied')]
 """
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from pipeline.parse import texts
@@ -17,7 +18,7 @@ from pipeline.parse.expressions import first_of, to_int64
 from pipeline.parse.parsed import split_rejects
 from pipeline.parse.pieces import Piece
 from pipeline.parse.task_records import LINE_FORMATS, MAX_NUMBER, UNLIMITED, no_lines, parse_lines
-from pipeline.parse.task_rows import is_candidate, read_rows, thread_lines
+from pipeline.parse.task_rows import FORMS, KINDS, lines_of, read_rows, thread_lines
 from pipeline.parse.thread_roles import has_vcpu_name, machines_of
 from pipeline.parse.tokens import PlainPiece
 
@@ -31,6 +32,8 @@ class Records:
     Parameters
     ----------
     piece : Piece
+    plain : PlainPiece, optional
+        The piece, if some of its lines may be read by NumPy.
 
     Raises
     ------
@@ -38,20 +41,32 @@ class Records:
         If there are lines, but no sentinels.
     """
 
-    def __init__(self, piece: Piece):
-        self.piece = piece
-        self.plain = PlainPiece.of(piece)
+    def __init__(self, piece: Piece, plain: PlainPiece | None):
+        self.piece, self.plain = piece, plain
         """What is read by NumPy; None if all lines are read by their patterns."""
         self._good: dict[str, pl.DataFrame] = {}
+        self._kinds = KINDS
         if self.plain is None:
             self.log = piece.log
         else:
-            self._is_candidate = is_candidate(self.plain)
-            self.log = self.plain.log_of(~self._is_candidate)
+            is_row = self._is_row()
+            self.log = self.plain.log_of(~is_row)
             if not self.log.has_sentinels:
-                self.log = self.plain.with_lines(self.log, self._is_candidate)
+                self.log = self.plain.with_lines(self.log, is_row)
                 self.plain = None
         self._split()
+
+    def _is_row(self) -> np.ndarray:
+        """Which lines are of the types that are read by NumPy."""
+        assert self.plain is not None
+        return np.logical_or.reduce([lines_of(self.plain, kind) for kind in self._kinds])
+
+    def read_cpus(self) -> None:
+        """Read the lines of CPUs by their pattern."""
+        if self.plain is not None:
+            self.log = self.plain.with_lines(self.log, lines_of(self.plain, "cpu"))
+            self._kinds = tuple(FORMS)
+            self._split()
 
     def _split(self) -> None:
         """Types of the lines of ``log``, and rejects by other reasons."""
@@ -74,7 +89,7 @@ class Records:
         self._good.clear()
         if self.plain is None:
             return {kind: self.good(kind, max_cpu_ticks) for kind in LINE_FORMATS}
-        rows, is_other = read_rows(self.plain, self.log.ticks, max_cpu_ticks)
+        rows, is_other = read_rows(self.plain, self._kinds, self.log.ticks, max_cpu_ticks)
         if is_other.any():
             self.log = self.plain.with_lines(self.log, is_other)
             self._split()
@@ -109,17 +124,6 @@ class Records:
             )
         return self._good[kind]
 
-    def maybe_vcpus(self, named: pl.Series, count: int | None = None) -> pl.DataFrame:
-        """Lines of threads that may have the name of a vCPU.
-
-        Read by NumPy: but for processes that are ``named``, and of the first ``count`` lines only.
-        """
-        if self.plain is None:
-            return self.lines("t").filter(pl.col("text").str.contains("CPU", literal=True))
-        numbers = thread_lines(self.plain, named, self.log.ticks)[:count]
-        lines = self.plain.text.lines(numbers, self.plain.first_line)
-        return lines.filter(pl.col("text").str.contains("CPU", literal=True))
-
     def rejects(self) -> pl.DataFrame:
         """Lines that are no records, with the reason; complete when all types were read."""
         return pl.concat(self._rejects.values())
@@ -150,11 +154,30 @@ class RoleFacts:
             return
         machines = [self.machines, machines_of(records.good("c"))]
         self.machines = pl.concat(machines).unique("owner", keep="last", maintain_order=True)
-        self._add_named(records.maybe_vcpus(self.named, FIRST_LINES))
-        if records.plain is not None:
-            self._add_named(records.maybe_vcpus(self.named))
+        if records.plain is None:
+            self._add_named(records.lines("t"))
+        elif records.log.ticks.height:
+            self._add_threads(
+                records.plain, records.log.ticks["line"][0] - records.plain.first_line
+            )
+
+    def add_plain(self, plain: PlainPiece) -> bool:
+        """What the next piece says, which begins with a sentinel; whether its plain lines were enough."""
+        if self.are_recorded:
+            return True
+        if any(plain.text.begins_with(mark).any() for mark in (b"c ", b"v ")):
+            return False
+        self._add_threads(plain, 0)
+        return True
+
+    def _add_threads(self, plain: PlainPiece, first: int) -> None:
+        """Names of the threads from line ``first`` on: of some first, so that few others are searched."""
+        for count in (FIRST_LINES, None):
+            numbers = thread_lines(plain, self.named, first)[:count]
+            self._add_named(plain.text.lines(numbers, plain.first_line))
 
     def _add_named(self, lines: pl.DataFrame) -> None:
+        lines = lines.filter(pl.col("text").str.contains("CPU", literal=True))
         if lines.is_empty():
             return
         parts = pl.col("text").str.extract_groups(LINE_FORMATS["t"][1]).struct

@@ -54,7 +54,9 @@ from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
 from pipeline.parse.task_pieces import Records, RoleFacts
 from pipeline.parse.task_records import ALL_STATES, MAX_CPU_SHARE, MAX_NUMBER
+from pipeline.parse.task_rows import max_total_ticks
 from pipeline.parse.thread_roles import NAME, PROGRAM, with_derived_roles
+from pipeline.parse.tokens import PlainPiece
 
 CARRIED_KEYS = {"c": ("pid", "starttime_ticks"), "v": ("pid", "tid", "starttime_ticks")}
 """Columns that identify, within a boot, what a record describes until the next one of that type."""
@@ -74,7 +76,7 @@ class Reader:
 
     def __init__(self, file: str, **_options: object):
         self.file = file
-        self._surveyed: Records | None = None
+        self._surveyed: Records | PlainPiece | None = None
         self._total_ticks: int | None = None
         self._roles = RoleFacts()
         self._boot = ""
@@ -85,16 +87,38 @@ class Reader:
 
     def survey(self, piece: Piece) -> None:
         """The time of all CPUs, and what roles are derived from where no ``v`` line gives them."""
-        records = self._surveyed = Records(piece)
+        self._surveyed = None
+        plain = PlainPiece.of(piece)
+        if plain is not None and self._survey_plain(plain):
+            if piece.is_last:
+                self._surveyed = plain
+            else:
+                piece.skip(plain.text.line_ends.size)
+            return
+        records = self._surveyed = Records(piece, plain)
+        records.read_cpus()
         total = _total_cpu_ticks(records.good("cpu"))
         if total is not None:
             self._total_ticks = max(total, self._total_ticks or 0)
         self._roles.add(records)
 
+    def _survey_plain(self, plain: PlainPiece) -> bool:
+        """The same of a piece without making its records; whether that could be done."""
+        if not plain.piece.data.startswith(b"#T ") or not plain.is_terminated[-1]:  # type: ignore[union-attr]
+            return False
+        total = max_total_ticks(plain)
+        if total is None or not self._roles.add_plain(plain):
+            return False
+        if total:
+            self._total_ticks = max(total, self._total_ticks or 0)
+        return True
+
     def read(self, piece: Piece) -> Parsed:
         """Tables of the piece, with the latest command lines and roles of the pieces before."""
         surveyed, self._surveyed = self._surveyed, None
-        records = surveyed if surveyed and surveyed.piece is piece else Records(piece)
+        if surveyed is None or surveyed.piece is not piece:
+            surveyed = PlainPiece.of(piece)
+        records = surveyed if isinstance(surveyed, Records) else Records(piece, surveyed)
         max_ticks = _max_cpu_ticks(self._total_ticks)
         frames = records.read_all(max_ticks)
         log = records.log

@@ -190,9 +190,7 @@ class Text:
             are_numbers[longer] &= bad == 0
         return values, are_numbers
 
-    def column(
-        self, ends: np.ndarray, lengths: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def column(self, ends: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Whole numbers of at least one character, as ``numbers``; None instead of the mask if all are such.
 
         It is faster for numbers that have few digits each.
