@@ -53,7 +53,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.parse import texts
-from pipeline.parse.expressions import first_of
+from pipeline.parse.iotop_lines import classify_lines, has_warning, is_c_program, reject_unknown
 from pipeline.parse.iotop_rows import (
     DEFAULT_COLUMNS,
     IS_TITLE,
@@ -64,25 +64,27 @@ from pipeline.parse.iotop_rows import (
 from pipeline.parse.iotop_snapshots import (
     SnapshotTimes,
     flag_leaders,
-    is_c_program,
     is_fixed,
     with_snapshot_times,
 )
 from pipeline.parse.iotop_tokens import RowLines
-from pipeline.parse.log import Log, SnapshotsBefore, snapshot_by_repetition, with_snapshot_after
+from pipeline.parse.log import (
+    Log,
+    LogReader,
+    SnapshotsBefore,
+    snapshot_by_repetition,
+    with_snapshot_after,
+)
 from pipeline.parse.parsed import NO_LINES, Parsed, select_table_columns, to_parsed
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
 from pipeline.parse.timestamps import Day
 from pipeline.parse.tokens import repeated
 
-CLOCK = r"^\s*([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) (.*)$"
-DELAY_WARNING = (
-    r"(?i)task_delayacct is 0|delay_?acct.*not (?:enabled|available)|cannot determine SWAPIN"
-)
-BYTES_LITERAL = r"""^b(?:'((?:[^\\]|\\.)*?)'?|"((?:[^\\]|\\.)*?)"?)$"""
-"""What Python 3 prints of bytes; the closing quote may be missing."""
-ESCAPED_BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
+MAX_OPTION_TEXTS = 100
+"""Lines that are neither rows nor totals, which are kept so that the same ones are not looked at again."""
+BEGINNING_BYTES = 1 << 16
+"""Part of a log in which rows of threads are looked for first."""
 
 
 def parse(
@@ -97,7 +99,14 @@ class Reader:
 
     START = re.compile(rb"^(?:[0-9][0-9]:[0-9][0-9]:[0-9][0-9] )? *Total DISK READ", re.MULTILINE)
     NEEDS_SURVEY = True
-    SURVEYED = ("_times", "_is_c", "_has_threads", "_is_delay_unknown", "_before_next")
+    SURVEYED = (
+        "_times",
+        "_is_c",
+        "_has_threads",
+        "_is_delay_unknown",
+        "_before_next",
+        "_option_texts",
+    )
 
     def __init__(
         self,
@@ -111,6 +120,8 @@ class Reader:
         self._times = SnapshotTimes(date, tz)
         self._is_fixed = is_fixed(tool_version)
         self._surveyed: Lines | None = None
+        self._option_texts: list[str] = []
+        """Lines that are neither rows nor totals of a piece surveyed, some of them."""
         self._before_next = self._before = Before()
         self._is_c = self._has_threads = False
         self._is_delay_unknown = False
@@ -122,23 +133,35 @@ class Reader:
     def survey(self, piece: Piece) -> None:
         """Which program it was, whether delay accounting was on, and times of snapshots."""
         is_only = piece.is_first and piece.is_last
-        if self._has_threads and not is_only and piece.reader.sentinels.has_ticks:
-            rows = RowLines.of(piece)
-            if rows is not None:  # all that is wanted is in lines that are neither rows nor totals
-                others, is_c = rows.others()
-                frame = _classified(others)
-                self._is_c = self._is_c or is_c or is_c_program(frame)
-                self._is_delay_unknown = self._is_delay_unknown or _has_warning(frame)
-                piece.skip(rows.is_row.size)
+        if not is_only and piece.reader.sentinels.has_ticks:
+            if piece.is_first and not self._has_threads:
+                self._has_threads = Lines(_beginning(piece), Before()).has_threads
+            if self._has_threads and self._survey_options(piece):
                 return
         lines = self._surveyed = Lines(piece, self._before_next)
         self._before_next = lines.after
-        self._is_delay_unknown = self._is_delay_unknown or _has_warning(lines.frame)
+        self._is_delay_unknown = self._is_delay_unknown or has_warning(lines.frame)
         self._is_c = self._is_c or is_c_program(lines.frame)
         if not self._has_threads:
             self._has_threads = lines.has_threads
         if not lines.log.has_sentinels:
             self._times.add(lines.frame, lines.totals[0])
+
+    def _survey_options(self, piece: Piece) -> bool:
+        """Whether the lines that are neither rows nor totals could be looked at without reading the piece."""
+        rows = RowLines.unchecked(piece)
+        if rows is None:
+            return False
+        others, is_c = rows.others()
+        self._is_c = self._is_c or is_c
+        option_texts = sorted(others["text"].head(MAX_OPTION_TEXTS + 1))
+        if option_texts != self._option_texts:
+            self._option_texts = option_texts[:MAX_OPTION_TEXTS]
+            frame = classify_lines(others)
+            self._is_c = self._is_c or is_c_program(frame)
+            self._is_delay_unknown = self._is_delay_unknown or has_warning(frame)
+        piece.skip(rows.is_row.size)
+        return True
 
     def read(self, piece: Piece) -> Parsed:
         """Tables of the piece."""
@@ -171,7 +194,7 @@ class Reader:
             more_records=lines.passed,
             headers=lines.frame.filter(what.is_in(["names", "warning"]))["line"],
             rejects=pl.concat(
-                [_reject_unknown(lines.frame, lines.log), total_rejects, task_rejects]
+                [reject_unknown(lines.frame, lines.log), total_rejects, task_rejects]
             ),
             snapshots=lines.snapshots,
         )
@@ -202,6 +225,15 @@ class Reader:
         self._is_guessed = self._is_guessed or lines.is_guessed
         self._has_lines = self._has_lines or what.len() > 0
         self._is_recognized = self._is_recognized or what.null_count() < what.len()
+
+
+def _beginning(piece: Piece) -> Piece:
+    """The first lines of a piece that is in bytes, as a piece of a log of its own; else the piece."""
+    if piece.data is None:
+        return piece
+    end = piece.data.rfind(b"\n", 0, BEGINNING_BYTES) + 1
+    reader = LogReader(piece.reader.file, has_ticks=True)
+    return Piece(piece.data[:end], is_first=True, is_last=False, reader=reader)
 
 
 @dataclass(frozen=True)
@@ -247,7 +279,7 @@ class Lines:
     def _find_snapshots(self) -> None:
         """Types of the lines of ``log``, and their snapshots."""
         self.frame, self._snapshots, self.is_guessed = _with_snapshots(
-            _classified(self.log.body()), self.log, self._before, is_only=self._is_only
+            classify_lines(self.log.body()), self.log, self._before, is_only=self._is_only
         )
         self.snapshots = self._snapshots.count - self._before.snapshots.count
         """Number of snapshots that begin here."""
@@ -361,46 +393,6 @@ def _key_of(title: str | None) -> str:
     return columns[0].lower()
 
 
-def _has_warning(lines: pl.DataFrame) -> bool:
-    """Whether delay accounting was off by a line of them."""
-    return bool((lines["what"] == "warning").any())
-
-
-def _classified(body: pl.DataFrame) -> pl.DataFrame:
-    """The lines (``line``, ``text``, ``sentinel``) without byte literals and times, and the type (``what``) of each:
-    row, total, actual, names…
-    """
-    literal = pl.col("text").str.extract_groups(BYTES_LITERAL).struct
-    inside = pl.coalesce(literal.field("1"), literal.field("2")).str.replace_all(r"\\(['\\])", "$1")
-    has_bytes = inside.str.contains(ESCAPED_BYTES.pattern)
-    if body.select(has_bytes.any()).item():
-        decoded = inside.map_elements(_decode_bytes, return_dtype=pl.String)
-        inside = pl.when(has_bytes).then(decoded).otherwise(inside)
-    body = body.with_columns(text=pl.coalesce(inside, "text"))
-    timed = pl.col("text").str.extract_groups(CLOCK).struct
-    body = body.with_columns(clock=timed.field("1"), text=pl.coalesce(timed.field("2"), "text"))
-    text = pl.col("text")
-    what = first_of(
-        (text.str.contains(r"^\s*[0-9]+\s"), "row"),
-        (text.str.contains(r"^\s*Total DISK READ"), "total"),
-        (text.str.contains(r"^\s*(?:Actual|Current) DISK READ"), "actual"),
-        (text.str.contains(r"DISK (?:READ|WRITE)\b.*\bDISK (?:READ|WRITE)\b"), "names"),
-        (text.str.contains(DELAY_WARNING), "warning"),
-    )
-    body = body.with_columns(what=pl.when(pl.col("sentinel").is_null()).then(what))
-    titles = body.filter(pl.col("what") == "names")["text"].unique().to_list()
-    bad = [title for title in titles if parse_header(title) is None]
-    is_bad = (pl.col("what") == "names") & pl.col("text").is_in(bad)
-    return body.with_columns(what=pl.when(is_bad).then(pl.lit("bad names")).otherwise("what"))
-
-
-def _decode_bytes(text: str) -> str:
-    """``\\xc3\\xa4`` of a byte literal as the character; bytes that are not UTF-8 become U+FFFD."""
-    return ESCAPED_BYTES.sub(
-        lambda run: bytes.fromhex(run[0].replace("\\x", "")).decode("utf-8", "replace"), text
-    )
-
-
 def _with_snapshots(
     lines: pl.DataFrame, log: Log, before: Before, *, is_only: bool
 ) -> tuple[pl.DataFrame, SnapshotsBefore, bool]:
@@ -432,17 +424,3 @@ def _with_snapshots(
     guessed = rows.height > 0 and not has_clock
     count = int(rows["snapshot"][-1]) + 1 if rows.height else 0
     return lines, SnapshotsBefore(count), guessed
-
-
-def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
-    """Lines that are not output of iotop, with the reason."""
-    is_bad = pl.col("what").is_null() | (pl.col("what") == "bad names")
-    return lines.filter(is_bad).select(
-        "line",
-        reason=first_of(
-            (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
-            (log.is_unterminated_line, texts.TRUNCATED),
-            (pl.col("what") == "bad names", texts.IOTOP_UNKNOWN_NAMES),
-            otherwise=texts.NOT_IOTOP_LINE,
-        ),
-    )

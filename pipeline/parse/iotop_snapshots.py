@@ -73,15 +73,6 @@ def _local() -> pl.Expr:
     return printed.str.to_datetime("%b %d %H:%M:%S %Y", time_unit="ns", strict=False)
 
 
-def is_c_program(lines: pl.DataFrame) -> bool:
-    """Whether the C program wrote some of these lines, by their alignment."""
-    text = pl.col("text")
-    return lines.select(
-        text.str.contains(r"^  Total DISK READ:").any()
-        | text.str.contains(r"^ *[TP]ID PRIO     USER ").any()
-    ).item()
-
-
 def is_fixed(tool_version: str | None) -> bool:
     """Whether rows of leaders are their own: the C program before 1.27 adds all their threads, and Total has them
     twice.

@@ -23,6 +23,7 @@ from pipeline import units
 from pipeline.parse.ascii_fields import begin_with_number, digits_of
 from pipeline.parse.iotop_rows import SPLICED
 from pipeline.parse.pieces import Piece
+from pipeline.parse.reader import is_fast
 from pipeline.parse.tokens import PlainPiece
 
 LINES_AT_ONCE = 1 << 12
@@ -94,6 +95,19 @@ class RowLines:
         plain = PlainPiece.of(piece)
         rows = None if plain is None else cls(plain)
         return rows if rows is not None and rows.is_passed.any() else None
+
+    @classmethod
+    def unchecked(cls, piece: Piece) -> RowLines | None:
+        """The lines for ``others``, also of a text with other control characters than those that change lines."""
+        data = piece.data
+        if (
+            data is None
+            or not is_fast()
+            or not data.isascii()
+            or any(c in data for c in b"\r\0\x1b")
+        ):
+            return None
+        return cls(PlainPiece(piece))
 
     def others(self) -> tuple[pl.DataFrame, bool]:
         """Lines (``line``, ``text``, ``sentinel``) that are no rows, sentinels or sizes of all tasks, each text once.
