@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from notebook_files import CHILDREN, is_alive, notebook, write
@@ -51,6 +52,12 @@ def test_forked_kernels_share_no_state_and_have_the_folder_and_environment_of_th
 def test_a_forked_kernel_has_imported_what_notebooks_use(tmp_path, server):
     path = write(tmp_path / "a.ipynb", notebook("import sys\nprint('altair' in sys.modules)"))
     assert outputs(execute(path, {}, cwd=tmp_path)) == "True\n"
+
+
+def test_the_server_has_no_thread_that_computes(server):
+    tasks = Path(f"/proc/{server._process.pid}/task").iterdir()
+    names = [(task / "comm").read_text().strip() for task in tasks]
+    assert [name for name in names if name.startswith("polars-") and name[7:].isdigit()] == []
 
 
 def test_a_forked_kernel_that_hangs_is_stopped_with_its_children(tmp_path, server):
