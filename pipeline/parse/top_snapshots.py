@@ -150,8 +150,13 @@ class TopProcesses:
         """
         tops = self.before
         if "command" in rows.columns:
-            is_top = pl.col("command").str.contains(r"^(?:\S*/)?top(?: |$)")
-            tops = pl.concat([tops, rows.filter(is_top).select("snapshot", "pid")])
+            commands = rows["command"].unique()  # few: each is searched once
+            commands = commands.filter(commands.str.contains(r"^(?:\S*/)?top(?: |$)"))
+            if commands.len():
+                is_top = pl.col("command").is_in(commands.implode())
+                tops = pl.concat([tops, rows.filter(is_top).select("snapshot", "pid")])
+        if tops.is_empty():
+            return summary
         self.before = tops.filter(pl.col("snapshot") == last_snapshot)
         before = tops.with_columns(snapshot=pl.col("snapshot") + 1)
         have_both = tops.join(before, on="snapshot", how="semi")["snapshot"].implode()
