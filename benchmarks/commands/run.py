@@ -138,7 +138,6 @@ def _two_workers(folder: Path) -> Iterator[Result]:
 
 def _report(folder: Path, tree: Path) -> Iterator[Result]:
     """The whole report, anew and unchanged, with the tables ingested before."""
-
     folders = {ROOT: folder / "report", tree: _processed_before(tree)}
 
     def report(code: Path) -> float:

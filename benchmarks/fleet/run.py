@@ -6,6 +6,7 @@ The runs are made by ``queuevisor simulate`` from demands.json: one virtual serv
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -83,6 +84,7 @@ def _measure_fleet(folder: Path, runs: int) -> Fleet:
     one = ONE.removesuffix("-a") + copy
 
     def cost(*arguments: str, times: int = 1) -> Cost:
+        print(f"fleet of {runs:,}: {' '.join(arguments)} …", file=sys.stderr, flush=True)
         every = [queuevisor(*options, *arguments) for _ in range(times)]
         return sorted(every, key=lambda each: each.cpu_s)[times // 2]
 

@@ -95,6 +95,7 @@ def runs_of_study(
                 "warnings": warnings.get((run.server, run.run)),
             }
         )
+        run.forget_files()
     return pl.DataFrame(rows, schema=STUDY_RUNS)
 
 

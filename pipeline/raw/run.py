@@ -167,6 +167,11 @@ class Run:
         """Problems of the run, missing logs included: sentences that start with the file."""
         return list(self._problems)
 
+    def forget_files(self) -> None:
+        """Free the list of the run's files, which is read again if it is asked for; its problems are kept."""
+        for name in ("_folders", "_files", "_missing"):
+            self.__dict__.pop(name, None)
+
     def files(self) -> list[Path]:
         """All files that the results depend on: manifests and logs, in a fixed order."""
         facts = [self.path / role / "facts.json" for role in self._folders[0]]

@@ -100,13 +100,14 @@ class Study:
 
     def runs(self, server: str | None = None, run: str | None = None) -> list[Run]:
         """The runs of the study, by name."""
-        runs = []
+        return list(self._each_run(server, run))
+
+    def _each_run(self, server: str | None = None, run: str | None = None) -> Iterator[Run]:
         for folder in sorted(_subfolders(self.path)[0]):
             if server in (None, folder):
                 for name in sorted(_subfolders(self.path / folder)[0]):
                     if run in (None, name):
-                        runs.append(read_run(self.name, folder, name, self.path / folder / name))
-        return runs
+                        yield read_run(self.name, folder, name, self.path / folder / name)
 
     def find_run(self, name: str) -> Run:
         """The run ``server/run``; ``RawRunError``, with the nearest names, if there is none."""
@@ -169,7 +170,7 @@ class Study:
 
     def _compare_plan(self, reader: ManifestReader) -> None:
         """What study.json plans for its runs against what their run.json have."""
-        for run in self.runs():
+        for run in self._each_run():
             accelerator = self.entry("servers", run.server).get("accelerator")
             if accelerator is not None and run.accelerator not in (None, accelerator):
                 reader.add_issue(
