@@ -6,7 +6,6 @@ not grow with it. Both give the same bytes.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 from functools import cache
@@ -17,7 +16,6 @@ import polars as pl
 
 from pipeline import tables
 from pipeline.ingest.schema import stored_schema
-from pipeline.tables.row_groups import ContinuedTableWriter
 from pipeline.tables.table_writer import ROW_GROUP_ROWS, TableWriter
 
 COMPRESSION = "zstd"
@@ -95,8 +93,6 @@ class TableFiles:
     def add_stored(self, table: str, path: Path, first: int, count: int) -> None:
         """Add ``count`` rows of a stored file of the table, from number ``first`` on, as they are there.
 
-        Whole row groups with which the table begins are copied without reading their rows.
-
         Raises
         ------
         OSError
@@ -104,14 +100,6 @@ class TableFiles:
         """
         stored = pl.scan_parquet(path, hive_partitioning=False)
         end = first + count
-        groups = (count - 1) // ROW_GROUP_ROWS
-        if not first and groups > 0 and table not in self._counts and self._folder is not None:
-            with contextlib.suppress(ValueError):  # another layout
-                writer = ContinuedTableWriter(
-                    self._folder / _file(table), stored.collect_schema(), path, groups
-                )
-                self._writers[table] = self._open[table] = writer
-                self._counts[table] = first = groups * ROW_GROUP_ROWS
         while first < end:
             length = min(end, (first // ROW_GROUP_ROWS + 1) * ROW_GROUP_ROWS) - first
             self.add(table, stored.slice(first, length).collect())

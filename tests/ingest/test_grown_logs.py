@@ -13,7 +13,6 @@ from pipeline import ingest, parse
 from pipeline.ingest import grown_logs, table_files, writer
 from pipeline.parse import tasks, top
 from pipeline.raw import find_runs
-from pipeline.tables import row_groups, table_writer
 
 ONE = ".manifest/study=pair/server=first/run=live"
 FIRST = {"top": range(1, 20), "tasks": range(1, 60)}
@@ -96,17 +95,6 @@ def read_lines(monkeypatch):
 
 def test_only_the_last_piece_and_what_is_new_are_read(recording, read_lines, monkeypatch):
     monkeypatch.setattr(table_files, "MAX_ROWS", 0)
-    for module in (table_files, table_writer):
-        monkeypatch.setattr(module, "ROW_GROUP_ROWS", 16)
-    recording.write("tasks", log_of("tasks", range(60, 61)), "ab")
-    recording.ingest(is_compared=False)  # the tables with short row groups
-    copied = []
-    real = row_groups.ContinuedTableWriter.close
-    monkeypatch.setattr(
-        row_groups.ContinuedTableWriter,
-        "close",
-        lambda writer: (copied.append(writer._groups), real(writer)),
-    )
     line = log_of("top", FIRST["top"]).count(b"\n")
     for numbers in (range(20, 22), range(22, 40)):
         recording.write("top", log_of("top", numbers), "ab")
@@ -118,7 +106,6 @@ def test_only_the_last_piece_and_what_is_new_are_read(recording, read_lines, mon
         own, anew = pieces[: pieces.index(1)], pieces[pieces.index(1) :]
         assert own == anew[-len(own) :] and len(own) < len(anew)
         assert own[0] > line - 60
-        assert max(copied) >= 4
         line = log_of("top", range(1, numbers.stop)).count(b"\n")
     assert recording.ingest() == []
 
