@@ -208,6 +208,7 @@ class Reader:
                 "line": stats.line_numbers,
                 "snapshot": snapshots + (self._before.count - 1),
                 "device": devices["device"].gather(stats.devices),
+                "major_minor": devices["major_minor"].gather(stats.devices),
                 **columns,
                 "fields": counters.counts,
             }
@@ -395,9 +396,15 @@ def _devices(stats: StatLines) -> pl.DataFrame | None:
     named, titles = named_lines(body)
     is_strict = IS_NAMED & IS_NUMBER & pl.col("fields").is_in(BARE_FIELD_COUNTS)
     devices = _with_counters(named).select(
-        "device", is_partition=is_partition(pl.col("device")), is_strict=is_strict
+        "device",
+        "major_minor",
+        is_partition=is_partition(pl.col("device")),
+        is_strict=is_strict,
     )
-    return devices if not titles.height and devices["is_strict"].all() else None
+    is_sure = (
+        not titles.height and devices["is_strict"].all() and devices["device"].is_unique().all()
+    )
+    return devices if is_sure else None
 
 
 def split_devices(frame: pl.DataFrame, log: Log, facts: Facts) -> tuple[pl.DataFrame, pl.DataFrame]:

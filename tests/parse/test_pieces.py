@@ -125,13 +125,61 @@ ODD_LINES = [
 ]
 
 
-@pytest.mark.parametrize("odd", ODD_LINES)
-def test_an_odd_line_among_block_counters_changes_no_other(odd, monkeypatch):
-    ticks = [f"#T {n}000000000 {n} {n} b\n{STAT}\n" for n in range(1, 5)]
+ODD_LINES = [("block", STAT, odd) for odd in ODD_LINES]
+DISKSTATS = " 254       0 vda 7300 0 8 1 2123456789 0 16 3 0 4 4"
+ODD_LINES += [
+    ("block", DISKSTATS, odd)
+    for odd in (
+        " 254       1 vda1 1 2 3 4",
+        " 254      16 vdb 1 2 3 4 5 6 7 8 4294967295 10 11",
+        " 254      16 vdb 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
+        "254 16 vdb 1 2 3 4 5 6 7 8 9 10 11",
+        " 254      16 vda 1 2 3 4 5 6 7 8 9 10 11",  # another device of that name
+        " 104       0 cciss/c0d0 1 2 3 4 5 6 7 8 9 10 11",
+        " 104       0 cciss!c0d0 1 2 3 4 5 6 7 8 9 10 11",
+        " 259       0 nvme0n1p12 1 2 3 4 5 6 7 8 9 10 11",
+        " 259       0 a_name_that_is_longer_than_others 1 2 3 4 5 6 7 8 9 10 11",
+        " 254      16 9vdb 1 2 3 4 5 6 7 8 9 10 11",
+        " 254      16 vdb",
+        STAT,
+        DISKSTATS,
+        "1795383360.5",
+        "#T 3 bad",
+    )
+]
+TASKS = "cpu  1 2 3 4 5 6 7 8 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\nt 8 9 70 S 1 30 4 - 0 worker"
+ODD_LINES += [
+    ("tasks", TASKS, odd)
+    for odd in (
+        "cpu1 1 2 3 4 5 6 7 8 9 10",
+        "cpu1  1 2 3 4 5 6 7 8 9 10",
+        "cpu1 1 2 3 4 5 6 7",
+        "cpu1 1 2 3",
+        "cpu1 1 2 3 4 5 6 7 8 9 10 11",
+        "cpu1 1 2 3 4 5 6 7 8 9 99999999999999999999",
+        "cpu  1 2 3 4 5 6 7 8 99 100",
+        "cpu00 1 2 3 4 5 6 7 8 9 10",
+        "cpu",
+        "cpux 1 2 3 4 5 6 7 8 9 10",
+        "t 8 9 70 S 1 30 4 - 0 worker",
+        "t 8 10 70 S 1 30000 4 - 0 worker",
+        "t 8 10 70 S 1 -- 4 - 0  CPU 0/KVM",
+        "t 8 10 70 SS 1 3 4 5 0 worker",
+        "t 8 10 70 - 1 3  4 5 0 worker",
+        "c 8 70 /usr/bin/qemu-kvm -name guest=web",
+        "v 8 9 70 emulator - command web",
+        "#T 3 bad",
+    )
+]
+
+
+@pytest.mark.parametrize(("kind", "usual", "odd"), ODD_LINES)
+def test_an_odd_line_among_counters_changes_no_other(kind, usual, odd, monkeypatch):
+    ticks = [f"#T {n}000000000 {n} {n} b\n{usual}\n" for n in range(1, 5)]
     data = (ticks[0] + ticks[1] + odd + "\n" + "".join(ticks[2:])).encode()
-    for piece_bytes in (1, 150, 1 << 30):
+    for piece_bytes in (1, 1 << 30):
         monkeypatch.setenv("QUEUEVISOR_CAREFUL", "1")
-        careful = outcome("block", data, piece_bytes)
+        careful = outcome(kind, data, piece_bytes)
         monkeypatch.delenv("QUEUEVISOR_CAREFUL")
-        assert_same(careful, outcome("block", data, piece_bytes))
-        assert careful.tables["block"].height >= 3
+        assert_same(careful, outcome(kind, data, piece_bytes))
+        assert next(iter(careful.tables.values())).height >= 3
