@@ -129,21 +129,29 @@ class KernelServer:
 
 
 _server: KernelServer | None = None
+_users = 0
+"""Reports of this process that are being rendered with the server."""
+_lock = threading.Lock()
 
 
 @contextlib.contextmanager
 def forked_kernels(kernels: int) -> Iterator[None]:
     """Fork the kernels that start inside; not for a single one, which would gain nothing."""
-    global _server
-    if kernels < 2 or _server is not None or not hasattr(os, "pidfd_open"):
+    global _server, _users
+    if kernels < 2 or not hasattr(os, "pidfd_open"):
         yield
         return
-    _server = KernelServer()
+    with _lock:
+        _users += 1
+        _server = _server or KernelServer()
     try:
         yield
     finally:
-        server, _server = _server, None
-        server.close()
+        with _lock:
+            _users -= 1
+            if _users == 0 and _server is not None:
+                _server.close()
+                _server = None
 
 
 def forked_kernel(

@@ -54,6 +54,12 @@ def test_a_forked_kernel_has_imported_what_notebooks_use(tmp_path, server):
     assert outputs(execute(path, {}, cwd=tmp_path)) == "True\n"
 
 
+def test_a_second_report_uses_the_server_and_does_not_end_it(server):
+    with forked_kernels(2):
+        assert kernels._server is server
+    assert kernels._server is server and server._process.poll() is None
+
+
 def test_the_server_has_no_thread_that_computes(server):
     tasks = Path(f"/proc/{server._process.pid}/task").iterdir()
     names = [(task / "comm").read_text().strip() for task in tasks]
