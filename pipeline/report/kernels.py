@@ -138,7 +138,7 @@ _lock = threading.Lock()
 def forked_kernels(kernels: int) -> Iterator[None]:
     """Fork the kernels that start inside; not for a single one, which would gain nothing."""
     global _server, _users
-    if kernels < 2 or not hasattr(os, "pidfd_open"):
+    if kernels < 2 or not _has_descriptors():
         yield
         return
     with _lock:
@@ -152,6 +152,15 @@ def forked_kernels(kernels: int) -> Iterator[None]:
             if _users == 0 and _server is not None:
                 _server.close()
                 _server = None
+
+
+def _has_descriptors() -> bool:
+    """Whether this system has file descriptors of processes."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):  # another system than Linux; an old kernel, a sandbox
+        return False
+    return True
 
 
 def forked_kernel(
