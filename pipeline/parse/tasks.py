@@ -153,11 +153,13 @@ class Reader:
     def facts(self) -> object:
         """What the survey says about the pieces so far (``grown.GrowingReader``).
 
-        The limit of counters only rises, which matters where one was above it.
+        Roles of the threads of a QEMU that are derived depend on all of the log. The limit of counters only rises,
+        which matters where one was above it.
         """
-        if not self._roles.are_recorded:
+        if not self._roles.are_recorded and self._roles.machines.height:
             return None
-        return self._total_ticks is None, self._total_ticks if self._impossible else None
+        limit = self._total_ticks if self._impossible else None
+        return self._roles.are_recorded, self._total_ticks is None, limit
 
     def finish(self) -> tuple[list[str], list[str]]:
         """One warning per reason why something was not readable; damage by impossible counters."""
