@@ -23,7 +23,7 @@ from pipeline.cli.tabulate import as_wide_text
 
 TABLE, LATEX = "table", "latex"
 FILE_WIDTH = 80
-MEMORY_BYTES = 8 << 20
+MEMORY_BYTES = 1 << 20
 """Text that is kept in memory until it is printed; more is in a temporary file."""
 PRINTED_BYTES = 1 << 20
 """Text that is printed at a time."""
