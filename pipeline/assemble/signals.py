@@ -160,7 +160,13 @@ def total_signal(rows: pl.DataFrame, ticks: pl.DataFrame, name: str) -> Signal |
     Signal or None
         None with fewer than two snapshots that have a time.
     """
-    order = times_s(ticks).select("snapshot", "at_s").drop_nulls().unique("snapshot").sort("at_s")
+    order = (
+        times_s(ticks)
+        .select("snapshot", "at_s")
+        .drop_nulls()
+        .unique("snapshot", keep="first", maintain_order=True)
+        .sort("at_s")
+    )
     if order.height < 2:
         return None
     growth = with_growth(rows).group_by("snapshot").agg(pl.col("growth_s").sum())

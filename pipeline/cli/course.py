@@ -318,11 +318,10 @@ def print_guide(
 
 
 def _sessions(settings: Settings, study: str, lesson: int | None):
-    from pipeline.course.grade import lesson_numbers
-    from pipeline.course.session import open_lesson
+    from pipeline.course.session import LESSON_NUMBERS, open_lesson
 
     _study(settings, study)
-    numbers = lesson_numbers() if lesson is None else [lesson]
+    numbers = LESSON_NUMBERS if lesson is None else [lesson]
     return [
         open_lesson(number, study=study, raw=settings.raw, processed=settings.processed)
         for number in numbers

@@ -31,7 +31,6 @@ from pipeline.course.question import (
 from pipeline.course.session import (
     LESSON_NUMBERS,
     Session,
-    UnknownLessonError,
     find_lesson,
     open_lesson,
 )
@@ -212,7 +211,7 @@ def grade_class(
 
 def submissions_in(folder: Path, lesson: int | None = None) -> list[Submission]:
     """The submissions in a folder; raises ``GradeError`` if there are none."""
-    names = [find_lesson(number).name for number in lesson_numbers()]
+    names = [find_lesson(number).name for number in LESSON_NUMBERS]
     try:
         submissions = find_submissions(folder, names, lesson)
     except OSError as error:
@@ -221,18 +220,6 @@ def submissions_in(folder: Path, lesson: int | None = None) -> list[Submission]:
         what = "no notebook" if lesson is None else f"no notebook that opens lesson {lesson}"
         raise GradeError(f"{folder}: {what}; a folder for each student is expected")
     return submissions
-
-
-def lesson_numbers() -> list[int]:
-    """Numbers of the lessons that the course has."""
-    numbers = []
-    for number in LESSON_NUMBERS:
-        try:
-            find_lesson(number)
-        except UnknownLessonError:
-            continue
-        numbers.append(number)
-    return numbers
 
 
 class Judge:
@@ -259,7 +246,7 @@ class Judge:
             numbers = sorted({e["lesson"] for each in events for e in each if "lesson" in e})
             if not numbers:
                 number = lesson_of(submission.folder / name)
-                numbers = [] if number not in lesson_numbers() else [number]
+                numbers = [] if number not in LESSON_NUMBERS else [number]
                 grade.problems.append(f"{name}: {texts.OPENS_NO_LESSON}")
             if any(
                 e["study"] != str(Path(host["raw"], host["study"]))

@@ -48,7 +48,15 @@ def hidden_hosts(
         names = [str(number) for number in range(count)]
         with files.create_folder(own) as part, tempfile.TemporaryDirectory() as truth:
             seed_of_all = host_seed(seed, HIDDEN)
-            write_class(names, part / "raw", truth, seed_of_all, workers=workers, progress=progress)
+            write_class(
+                names,
+                part / "raw",
+                truth,
+                seed_of_all,
+                workers=workers,
+                processed=part / processed.name,
+                progress=progress,
+            )
     hosts = sorted(path.name for path in raw.iterdir())
     runs = [run for name in hosts for run in read_study(raw / name).runs()]
     ingest.ensure_ingested(runs, processed, workers=workers)

@@ -32,7 +32,7 @@ from pipeline.course import texts
 from pipeline.course.host_plan import FIRST, RAW_RUNS, SECOND, Host, draw_host
 from pipeline.course.run_columns import RUNS
 from pipeline.course.runs import FILE, run_digests, run_rows, store
-from pipeline.course.session import LESSON_NUMBERS, UnknownLessonError, find_lesson
+from pipeline.course.session import LESSON_NUMBERS, find_lesson
 from pipeline.course.simulated_rows import simulated_rows
 from pipeline.errors import Error
 from pipeline.raw import is_safe_name, read_study
@@ -59,11 +59,7 @@ class HostError(Error):
 def lesson_runs() -> list[RunKey]:
     """Server and run of all runs that the lessons name, sorted."""
     names = {(server, run) for server, run in RAW_RUNS}
-    for number in LESSON_NUMBERS:
-        try:
-            lesson = find_lesson(number)
-        except UnknownLessonError:
-            continue
+    for lesson in map(find_lesson, LESSON_NUMBERS):
         for runs in (lesson.runs.values(), *lesson.families.values()):
             names |= {tuple(name.split("/")[:2]) for name in runs}
     return sorted(names)
@@ -83,7 +79,10 @@ def runs_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 
 def write_host(
-    folder: Path | str, seed: int, runs: Collection[RunKey] | None = None
+    folder: Path | str,
+    seed: int,
+    runs: Collection[RunKey] | None = None,
+    processed: Path | None = None,
 ) -> dict[str, Any]:
     """Simulate one host and write it as a study.
 
@@ -95,6 +94,8 @@ def write_host(
         The same seed writes the same bytes.
     runs : collection of (server, run), optional
         The runs to simulate, by default ``lesson_runs()``; those of ``RAW_RUNS`` with logs.
+    processed : path, optional
+        Where the tables of the runs with logs are kept; by default they are removed.
 
     Returns
     -------
@@ -124,7 +125,7 @@ def write_host(
     with_logs = [key for key in RAW_RUNS if key in keys]
     truth = _truth(host, folder.name, keys)
     with tempfile.TemporaryDirectory(prefix="queuevisor-host-") as temporary:
-        path, processed = Path(temporary, folder.name), Path(temporary, "processed")
+        path, processed = Path(temporary, folder.name), processed or Path(temporary, "processed")
         path.mkdir()
         for number, (server, run) in enumerate(with_logs):
             history = host.simulate(server, run)
@@ -152,6 +153,7 @@ def write_class(
     *,
     workers: int = 1,
     runs: Collection[RunKey] | None = None,
+    processed: Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write one host for each name.
@@ -169,6 +171,7 @@ def write_class(
     workers : int
         Number of worker processes.
     runs : collection of (server, run), optional
+    processed : path, optional
         As of :func:`write_host`.
     progress : callable, optional
         Called with a host's name when it is written.
@@ -201,7 +204,7 @@ def write_class(
     (teacher / "truth").mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     seeds = [host_seed(seed, number) for number in range(len(hosts))]
-    written = _write_hosts(out, dict(zip(hosts, seeds, strict=True)), runs, workers)
+    written = _write_hosts(out, dict(zip(hosts, seeds, strict=True)), runs, processed, workers)
     for name, truth in written:
         files.write_text(teacher / "truth" / f"{name}.json", json.dumps(truth, indent=1) + "\n")
         if progress is not None:
@@ -230,15 +233,20 @@ def _students(names: Sequence[str]) -> list[str]:
 
 
 def _write_hosts(
-    out: Path, seeds: dict[str, int], runs: Collection[RunKey] | None, workers: int
+    out: Path,
+    seeds: dict[str, int],
+    runs: Collection[RunKey] | None,
+    processed: Path | None,
+    workers: int,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     if min(workers, len(seeds)) <= 1:
         for name, seed in seeds.items():
-            yield name, write_host(out / name, seed, runs)
+            yield name, write_host(out / name, seed, runs, processed)
         return
     with worker_pool(min(workers, len(seeds))) as pool:
         futures = {
-            pool.submit(write_host, out / name, seed, runs): name for name, seed in seeds.items()
+            pool.submit(write_host, out / name, seed, runs, processed): name
+            for name, seed in seeds.items()
         }
         for future in as_completed(futures):
             yield futures[future], future.result()

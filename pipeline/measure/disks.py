@@ -49,7 +49,7 @@ def is_shared(tables: RunTables, server: VirtualServer, disk: Disk) -> bool:
 def device_rows(block: pl.DataFrame, device: str) -> pl.DataFrame:
     """Rows of one device, in the order of their snapshots; ``MissingData`` without any."""
     rows = block.filter(pl.col("device") == device).drop_nulls("client_ns")
-    rows = rows.unique("snapshot").sort("snapshot")
+    rows = rows.unique("snapshot", keep="first", maintain_order=True).sort("snapshot")
     if rows.height < 2:
         raise MissingData(texts.no_device(device))
     return rows
@@ -105,7 +105,7 @@ def with_interval_s(rows: pl.DataFrame, ticks: pl.DataFrame) -> pl.DataFrame:
     """
     steps = (
         ticks.select("snapshot", "client_ns")
-        .unique("snapshot")
+        .unique("snapshot", keep="first", maintain_order=True)
         .sort("snapshot")
         .with_columns(
             ((pl.col("client_ns") - pl.col("client_ns").shift()) / NS_PER_S).alias("interval_s")

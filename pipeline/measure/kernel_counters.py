@@ -115,7 +115,11 @@ def _rows(tables: RunTables, role: str, source: str, name: str | None = None) ->
 
 def _counter(rows: pl.DataFrame, name: str) -> Counter:
     """One counter; ``rows``: its rows of kernel_counters."""
-    readings = rows.drop_nulls(["value", "client_ns"]).unique("snapshot").sort("snapshot")
+    readings = (
+        rows.drop_nulls(["value", "client_ns"])
+        .unique("snapshot", keep="first", maintain_order=True)
+        .sort("snapshot")
+    )
     if readings.height < 2:
         raise MissingData(texts.few_readings(name))
     total = readings["value"].to_numpy().astype(np.float64)

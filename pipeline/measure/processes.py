@@ -246,7 +246,7 @@ def busy_share(tables: RunTables, role: str, window: Window) -> float:
 def machine_counter(cpus: pl.DataFrame, states: tuple[str, ...], hertz: float = 1.0) -> Counter:
     """Ticks (or seconds, with ``hertz``) that all CPUs of a machine spent in ``states``, by /proc/stat."""
     rows = cpus.filter(pl.col("cpu") == "cpu").drop_nulls("client_ns")
-    rows = rows.unique("snapshot").sort("snapshot")
+    rows = rows.unique("snapshot", keep="first", maintain_order=True).sort("snapshot")
     if rows.height < 2:
         raise MissingData(texts.NO_CPU_LINE)
     ticks = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in states)

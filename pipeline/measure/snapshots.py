@@ -87,7 +87,11 @@ def by_monotonic_clock(frame: pl.DataFrame, offset_ns: int) -> pl.DataFrame:
 
 
 def _differences(frame: pl.DataFrame) -> pl.DataFrame:
-    ticks = frame.select("snapshot", "time", "monotonic_ns").unique("snapshot").sort("snapshot")
+    ticks = (
+        frame.select("snapshot", "time", "monotonic_ns")
+        .unique("snapshot", keep="first", maintain_order=True)
+        .sort("snapshot")
+    )
     return ticks.with_columns(difference_ns=pl.col("time").dt.epoch("ns") - pl.col("monotonic_ns"))
 
 
@@ -169,7 +173,7 @@ def coverage(rows: pl.DataFrame, window: Window, *, is_idle: bool = False) -> Co
     has_interval = "is_interval" in rows.columns
     numbers = rows.select(
         "snapshot", "seq", is_interval=pl.col("is_interval") if has_interval else pl.lit(True)
-    ).unique("snapshot")
+    ).unique("snapshot", keep="first", maintain_order=True)
     ticks = ticks.join(numbers, on="snapshot", how="left", maintain_order="left")
     at_ns = ticks["client_ns"].to_numpy()
     bounds = contained_indices if is_idle else bracketing_indices

@@ -138,7 +138,12 @@ def contained_span(snapshots: pl.DataFrame, window: Window) -> SnapshotSpan:
 
 def snapshot_times(rows: pl.DataFrame) -> pl.DataFrame:
     """The snapshots of a sampled table: ``snapshot`` and ``client_ns``. Raises ``MissingData`` with fewer than two."""
-    ticks = rows.select("snapshot", "client_ns").drop_nulls().unique("snapshot").sort("snapshot")
+    ticks = (
+        rows.select("snapshot", "client_ns")
+        .drop_nulls()
+        .unique("snapshot", keep="first", maintain_order=True)
+        .sort("snapshot")
+    )
     if ticks.height < 2:
         raise MissingData(texts.FEW_SNAPSHOTS)
     return ticks

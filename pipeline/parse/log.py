@@ -265,14 +265,6 @@ class SnapshotsBefore:
     """Whether no start of the tool's own followed on the last ``#T``."""
 
 
-def with_snapshot(
-    log: Log, lines: pl.DataFrame, recognized: pl.DataFrame, own_starts: pl.Series
-) -> tuple[pl.DataFrame, int]:
-    """``lines`` of a whole log with ``snapshot``, and the number of snapshots (``with_snapshot_after``)."""
-    lines, snapshots = with_snapshot_after(SnapshotsBefore(), log, lines, recognized, own_starts)
-    return lines, snapshots.count
-
-
 def with_snapshot_after(
     before: SnapshotsBefore,
     log: Log,

@@ -21,7 +21,7 @@ import polars as pl
 from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
-from pipeline.parse.log import Log, with_snapshot
+from pipeline.parse.log import Log, SnapshotsBefore, with_snapshot_after
 from pipeline.parse.parsed import NO_LINES, Parsed, select_table_columns, split_rejects, to_parsed
 
 KIB = 1024
@@ -137,7 +137,9 @@ def _reject_reason(log: Log) -> pl.Expr:
 
 def _with_snapshots(log: Log, rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """``rows`` with their ``snapshot``: the ``#T`` lines begin one, without them each row does."""
-    return with_snapshot(log, rows, rows, NO_LINES if log.has_sentinels else rows["line"])
+    starts = NO_LINES if log.has_sentinels else rows["line"]
+    rows, snapshots = with_snapshot_after(SnapshotsBefore(), log, rows, rows, starts)
+    return rows, snapshots.count
 
 
 def _with_is_interval(log: Log, rows: pl.DataFrame) -> pl.DataFrame:
