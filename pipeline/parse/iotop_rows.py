@@ -71,12 +71,11 @@ def read_totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Series,
         (is_duplicate, pl.format(texts.DUPLICATE_KIND, "what")),
     )  # fmt: skip
     good, bad = split_rejects(parts, reason)
+    parts = good.select("snapshot", "line", "what", "clock", "date", *_sizes())
     total, actual = (
-        good.filter(pl.col("what") == what).select(
-            "snapshot", "line", "clock", "date", *_sizes(prefix)
-        )
-        for what, prefix in (("total", ""), ("actual", "actual_"))
+        parts.filter(pl.col("what") == what).drop("what") for what in ("total", "actual")
     )
+    actual = actual.rename({name: f"actual_{name}" for name in SIZES})
     totals = total.join(actual, on="snapshot", how="full", coalesce=True, suffix="_actual")
     totals = totals.with_columns(
         line=pl.min_horizontal("line", "line_actual"),
@@ -87,7 +86,10 @@ def read_totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Series,
     return totals, good["line"], bad
 
 
-def _sizes(prefix: str = "") -> list[pl.Expr]:
+SIZES = ("read_bytes_per_s", "read_bytes", "write_bytes_per_s", "write_bytes")
+
+
+def _sizes() -> list[pl.Expr]:
     """The printed sizes, as rates with ``/s``, otherwise as sums since the start, and the resolution of the
     less precise one.
     """
@@ -96,8 +98,8 @@ def _sizes(prefix: str = "") -> list[pl.Expr]:
         printed = pl.col(name), pl.col(f"{name}_unit")
         size = units.to_bytes(*printed)
         is_rate = pl.col(f"{name}_rate").is_not_null()
-        columns.append(pl.when(is_rate).then(size).alias(f"{prefix}{name}_bytes_per_s"))
-        columns.append(pl.when(~is_rate).then(size).alias(f"{prefix}{name}_bytes"))
+        columns.append(pl.when(is_rate).then(size).alias(f"{name}_bytes_per_s"))
+        columns.append(pl.when(~is_rate).then(size).alias(f"{name}_bytes"))
         steps.append(units.size_resolution_bytes(*printed))
     return [*columns, pl.max_horizontal(steps).alias("resolution_bytes")]
 
