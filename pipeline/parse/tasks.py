@@ -48,7 +48,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.parse import texts
-from pipeline.parse.log import Log
+from pipeline.parse.log import SENTINEL_COLUMNS, Log
 from pipeline.parse.parsed import Parsed, to_parsed
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
@@ -139,9 +139,7 @@ class Reader:
             log,
             "tasks",
             {
-                name: log.with_timestamps(frame)
-                .rename({"tick": "snapshot"})
-                .sort("line", maintain_order=True)
+                name: _in_order(_with_timestamps(log, frame).rename({"tick": "snapshot"}))
                 for name, frame in tables.items()
             },
             records=records.record_lines(),
@@ -216,13 +214,15 @@ class Reader:
     ) -> pl.DataFrame:
         """``p`` lines joined with ``i``, ``c`` and the leader's ``v`` lines of the same process."""
         key = ["tick", *CARRIED_KEYS["c"]]
-        counters = frames["i"].rename({"line": "i_line"})
-        rows = (
-            frames["p"]
-            .join(counters, on=key, how="full", coalesce=True)
-            .with_columns(line=pl.coalesce("line", "i_line"))
-            .drop("i_line")
-        )
+        processes, counters = frames["p"], frames["i"].rename({"line": "i_line"})
+        if processes.select(key).equals(counters.select(key)):
+            rows = processes.hstack(counters.drop("i_line", *key))
+        else:
+            rows = (
+                processes.join(counters, on=key, how="full", coalesce=True)
+                .with_columns(line=pl.coalesce("line", "i_line"))
+                .drop("i_line")
+            )
         rows = _with_latest(rows, commands, key[1:], boots)
         if not self._roles.are_recorded:
             is_machine = pl.col("command_line").str.contains(PROGRAM)
@@ -235,6 +235,22 @@ class Reader:
         return _with_latest(
             rows, leaders.select("boot", *key, "virtual_server_name"), key[1:], boots
         )
+
+
+def _with_timestamps(log: Log, frame: pl.DataFrame) -> pl.DataFrame:
+    """As ``log.with_timestamps``, without a join where all rows are below the sentinels of the piece."""
+    ticks = log.ticks["tick"]
+    if not frame.height or not ticks.len() or ticks[-1] - ticks[0] != ticks.len() - 1:
+        return log.with_timestamps(frame)
+    places = frame["tick"] - ticks[0]
+    if places.null_count() or places.min() < 0 or places.max() >= ticks.len():  # type: ignore[operator]
+        return log.with_timestamps(frame)
+    return frame.hstack(log.ticks.select(SENTINEL_COLUMNS)[places])
+
+
+def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows in the order of their lines."""
+    return frame if frame["line"].is_sorted() else frame.sort("line", maintain_order=True)
 
 
 def _total_cpu_ticks(cpus: pl.DataFrame) -> int | None:
@@ -252,6 +268,9 @@ def _with_latest(
     rows: pl.DataFrame, earlier: pl.DataFrame, key: list[str], boots: pl.DataFrame
 ) -> pl.DataFrame:
     """``rows`` with the columns of the latest of ``earlier`` with equal boot and ``key``, at or before the tick."""
+    if earlier.is_empty():
+        columns = earlier.drop("boot", "tick", *key).schema.items()
+        return rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in columns)
     return (
         rows.join(boots, on="tick", how="left")
         .sort("tick", "line")

@@ -60,16 +60,21 @@ def with_derived_roles(
         )
     comm = pl.col("comm")
     vhost = comm.str.extract(VHOST)
-    is_main = pl.col("tid") == pl.col("pid")
-    threads = threads.with_columns(
-        owner=pl.coalesce(vhost.cast(pl.Int64, strict=False), "pid"),
-    ).join(machines.with_columns(is_machine=True), on="owner", how="left", maintain_order="left")
-    has_role = is_main | pl.col("pid").is_in(named.implode())
-    role = pl.coalesce(role_by_name(comm), pl.when(has_role).then(pl.lit("emulator")))
-    of_role = pl.coalesce(vhost, comm.str.extract(VCPU_ID), comm.str.extract(IOTHREAD))
+    # many threads have few different names
+    names = threads.select(comm.unique()).with_columns(
+        vhost=vhost.cast(pl.Int64, strict=False),
+        role=role_by_name(comm),
+        role_id=pl.coalesce(vhost, comm.str.extract(VCPU_ID), comm.str.extract(IOTHREAD)),
+    )
+    threads = threads.join(names, on="comm", how="left", maintain_order="left")
+    threads = threads.with_columns(owner=pl.coalesce("vhost", "pid")).join(
+        machines.with_columns(is_machine=True), on="owner", how="left", maintain_order="left"
+    )
+    has_role = (pl.col("tid") == pl.col("pid")) | pl.col("pid").is_in(named.implode())
+    role = pl.coalesce("role", pl.when(has_role).then(pl.lit("emulator")))
     is_machine = pl.col("is_machine").fill_null(False)
     return threads.with_columns(
         virtual_server_name=pl.when(is_machine).then("guest"),
         task_role=pl.when(is_machine).then(role),
-        task_role_id=pl.when(is_machine).then(of_role),
-    ).drop("owner", "guest", "is_machine")
+        task_role_id=pl.when(is_machine).then("role_id"),
+    ).drop("owner", "guest", "is_machine", "vhost", "role", "role_id")
