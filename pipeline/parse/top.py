@@ -60,7 +60,7 @@ from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import read_whole
 from pipeline.parse.top_lines import classify, reject_unknown
 from pipeline.parse.top_rows import read_rows
-from pipeline.parse.top_sketch import Rows, Sketch
+from pipeline.parse.top_sketch import NO_REJECTS, Rows, Sketch
 from pipeline.parse.top_snapshots import SnapshotNumbers, TopProcesses, with_row_only_snapshots
 from pipeline.parse.top_summary import SUMMARY_KINDS, read_summary
 from pipeline.parse.top_survey import Survey
@@ -260,5 +260,4 @@ def _classified(piece: Piece) -> tuple[Sketch | None, Log, pl.DataFrame]:
 def _nothing(log: Log) -> Parsed:
     """The result for a log without lines."""
     frames = {name: tables.empty(tables.STORED[name]) for name in ("top_processes", "top_summary")}
-    rejects = pl.DataFrame(schema={"line": pl.Int64, "reason": pl.String})
-    return to_parsed(log, "top", frames, records=NO_LINES, rejects=rejects)
+    return to_parsed(log, "top", frames, records=NO_LINES, rejects=NO_REJECTS)

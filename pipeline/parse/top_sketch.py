@@ -13,6 +13,7 @@ import polars as pl
 
 from pipeline.parse import ascii_fields, top_tokens
 from pipeline.parse.log import Log
+from pipeline.parse.parsed import NO_LINES
 from pipeline.parse.pieces import Piece
 from pipeline.parse.reader import is_fast
 from pipeline.parse.tokens import PAD, Text
@@ -24,6 +25,7 @@ MIN_BYTES = 1 << 13
 MAX_OTHER_SHARE = 0.2
 """Of the rows, that are not in the usual form."""
 MAX_PID = (1 << 36) - 1
+NO_REJECTS = pl.DataFrame(schema={"line": pl.Int64, "reason": pl.String})
 
 
 @dataclass(frozen=True)
@@ -193,19 +195,23 @@ class Sketch:
         kept = self.log.lines.filter(~is_run)
         at = np.flatnonzero(is_other)
         if at.size:
-            rows = _lines(self.text, self.rows[at], self.first_line)
-            rows = rows.hstack(runs.select("snapshot", "section")[run[at]])
-            rows = rows.with_columns(what=pl.lit("row"), is_row=pl.lit(True))
-            lines = pl.concat([lines, rows], how="diagonal").sort("line")
-            kept = pl.concat([kept, rows.select("line", "text")], how="diagonal").sort("line")
+            others = _lines(self.text, self.rows[at], self.first_line)
+            others = others.hstack(runs.select("snapshot", "section")[run[at]])
+            others = others.with_columns(what=pl.lit("row"), is_row=pl.lit(True))
+            lines = pl.concat([lines, others], how="diagonal").sort("line")
+            kept = pl.concat([kept, others.select("line", "text")], how="diagonal").sort("line")
         log = replace(self.log, lines=kept)
-        careful, rejects, more_lines = read_rows(lines, names, log)
-        count, records = table.height, careful["line"]
-        if careful.height:
-            table = pl.concat([table, careful], how="diagonal").sort("line")
+        rows = Rows(table, NO_REJECTS, NO_LINES, NO_LINES, log, table.height)
+        if (lines["what"] == "row").any():
+            careful, rejects, more_lines = read_rows(lines, names, log)
+            if careful.height:
+                table = pl.concat([table, careful], how="diagonal").sort("line")
+            rows = replace(
+                rows, table=table, rejects=rejects, more_lines=more_lines, records=careful["line"]
+            )
         if _has_repeated(table["snapshot"].to_numpy(), table["pid"].to_numpy()):
             return None
-        return Rows(table, rejects, more_lines, records, log, count)
+        return rows
 
 
 def _has_repeated(groups: np.ndarray, numbers: np.ndarray) -> bool:
