@@ -60,7 +60,7 @@ def stored_state(processed: Path, partition: Path) -> tuple[dict[str, Any] | Non
     if manifest["run"] != partition.as_posix():
         return None, texts.damaged("manifest.json", texts.OTHER_CONTENT)
     for table, file in manifest["tables"].items():
-        stored_file = _table_file(processed, partition, manifest, table)
+        stored_file = _table_file(processed, partition, manifest["key"], table)
         try:
             status = _status(stored_file)
             is_intact = status[0] == file["bytes"] and (
@@ -103,11 +103,12 @@ def verified_tables(
 
 def table_files(processed: Path, partition: Path, manifest: dict[str, Any]) -> dict[str, Path]:
     """The file of each table of a manifest."""
-    return {t: _table_file(processed, partition, manifest, t) for t in manifest["tables"]}
+    return {t: _table_file(processed, partition, manifest["key"], t) for t in manifest["tables"]}
 
 
-def _table_file(processed: Path, partition: Path, manifest: dict[str, Any], table: str) -> Path:
-    return processed / table / partition / f"{manifest['key']}.parquet"
+@lru_cache(MAX_VERIFIED)
+def _table_file(processed: Path, partition: Path, key: str, table: str) -> Path:
+    return processed / table / partition / f"{key}.parquet"
 
 
 def _text(error: Exception) -> str:
