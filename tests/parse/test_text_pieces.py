@@ -9,6 +9,7 @@ from test_pieces import assert_same, outcome
 
 from pipeline.parse import access_log, access_plain, line_templates
 from pipeline.parse import sysbench_templates as sysbench
+from pipeline.parse.general_tokens import Commands
 
 KINDS = ("access", "general", "httperf", "sysbench")
 LIMITS = (
@@ -71,3 +72,43 @@ def test_the_hour_that_occurs_twice_is_resolved_by_later_commands():
     whole = outcome("general", data, 1 << 30, tz="Europe/Berlin")
     assert_same(whole, outcome("general", data, 1, tz="Europe/Berlin"))
     assert whole.tables["requests"]["time"].dt.hour().to_list() == [0, 0, 1]
+
+
+LINES_OF_STATEMENTS = (
+    "FROM t",
+    "  WHERE id=1",
+    "",
+    "   ",
+    "-- comment",
+    "# c",
+    "123, 4",
+    "VALUES (1)",
+    "a\tb",
+    "ä ö",
+)
+LINES_OF_OTHERS = (
+    "InnoDB: x", "Version: '5.7'  socket: 'x'  port: 3306", "mysqld: ready for connections",
+    "Tcp port: 3306  Unix socket: /x",
+    "/usr/sbin/mysqld, Version: 5.7.1 (x). started with:", "2026-11-22T09:23:50.000000Z 0 [Note] x",
+    "T 5 Quit", "9Z\t   12 Query\tx",
+    "# Time: 2026-11-22T09:23:50.000000Z", "\t    12345 Query\tx", "                 12 Query\tx", "261122",
+)  # fmt: skip
+HEADS = (
+    "2026-11-22T09:23:50.000017Z\t   12 Query\tSELECT 1", "2026-11-22T09:23:50.5+01:00\t    7 Query\tSELECT 1",
+    "2026-11-22T09:61:50.000017+01:00\t123456 Quit\t", "261122  9:23:50\t    2 Foo\tbar", "\t\t    3 Close stmt\t",
+    "\t\t   12 Execute\tx 12\t   3 Query\tSELECT 2", "2026-11-22T09:23:51.000018+01:00\t1234567 Prepare\tSELECT ?",
+)  # fmt: skip
+
+
+def test_lines_between_the_usual_commands_of_a_general_log(monkeypatch):
+    rng = random.Random(3)
+    lines = []
+    for _ in range(100):
+        lines.append(rng.choice(HEADS))
+        lines += rng.choices(LINES_OF_STATEMENTS, k=rng.randrange(3))
+        lines += rng.choices(LINES_OF_OTHERS, k=rng.random() < 0.5)
+    data = "\n".join(lines).encode()
+    assert Commands.of(data, 1) is not None
+    careful, fast = careful_and_fast("general", data, {"tz": "UTC"}, monkeypatch)
+    assert_same(careful, fast)
+    assert careful.rejects.height > 20
