@@ -102,7 +102,6 @@ _MODULES = {
         "Scenario",
         "capacity_for_target",
         "sweep",
-        "sweep_scenarios",
     ),
     "pipeline.network.closed": ("mean_value_analysis",),
     "pipeline.network.files": ("read_model", "write_model"),

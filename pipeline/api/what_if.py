@@ -21,7 +21,13 @@ from pipeline.measure.window import MissingData
 from pipeline.model.colocation import HostModels, fit_deployments
 from pipeline.model.fit import fit_host, steady_state_runs
 from pipeline.model.observation import Deployment, Observation, observe_study
-from pipeline.model.scenario import HardwareChange, Neighbour, Scenario
+from pipeline.model.scenario import (
+    HardwareChange,
+    Neighbour,
+    ResponseCurve,
+    Scenario,
+    sweep_scenarios,
+)
 from pipeline.raw import RawRunError, Study, find_study
 from pipeline.tables import floats, of_rows, texts
 
@@ -118,6 +124,10 @@ class WhatIf:
             load = replace(load, arrivals=spacing, trace=None, requests=None)
         models = self.models[where.server, self.virtual_server]
         return Scenario(models, load, hardware, where.neighbours)
+
+    def sweep(self, scenarios: Sequence[Scenario], *, min_level: float) -> list[ResponseCurve]:
+        """The curve of each scenario, with a point at the level of the current load."""
+        return sweep_scenarios(scenarios, min_level=min_level, extra_levels=[self.load.level])
 
     def scenario_of(self, observation: Observation) -> Scenario:
         """A recorded run with its loaded neighbours, by the point estimates. Raises ``MissingData``."""
