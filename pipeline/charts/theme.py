@@ -93,9 +93,8 @@ def with_theme(chart: alt.TopLevelMixin) -> dict[str, Any]:
 MAX_ROWS = 5000
 """Rows that a chart may hold; more must be downsampled first (:func:`min_max_downsample`)."""
 
-WITHOUT_PICTURES = "QUEUEVISOR_WITHOUT_PICTURES"
-"""Environment variable of the kernels of a report: it draws the charts itself, as SVG, so that not every kernel starts
-the engine that draws (half a second of CPU time)."""
+ONLY_SVG = "QUEUEVISOR_ONLY_SVG"
+"""Environment variable of the kernels of a report, whose pages have charts as SVG only."""
 PNG_SCALE = 1.5
 """Pixels of the PNG per pixel of the chart."""
 
@@ -128,21 +127,16 @@ def mime_bundle(chart: alt.TopLevelMixin) -> tuple[dict[str, Any], dict[str, Any
 
 
 def mime_bundle_of_spec(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The MIME bundle of a specification and its metadata; without pictures where ``WITHOUT_PICTURES`` is set."""
+    """The MIME bundle of a specification and its metadata."""
+    svg = vl_convert.vegalite_to_svg(_without_hover(spec))
     text = alt_text_of(spec)
-    data = {SPEC_MIME: spec, "text/plain": text}
+    data = {"image/svg+xml": svg, SPEC_MIME: spec, "text/plain": text}
     metadata: dict[str, Any] = {"queuevisor": {"alt": text}}
-    if WITHOUT_PICTURES not in os.environ:
-        svg = svg_of_spec(spec)
+    if ONLY_SVG not in os.environ:
         png = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
-        data |= {"image/svg+xml": svg, "image/png": base64.b64encode(png).decode("ascii")}
+        data["image/png"] = base64.b64encode(png).decode("ascii")
         metadata["image/png"] = {"alt": text}
     return data, metadata
-
-
-def svg_of_spec(spec: dict[str, Any]) -> str:
-    """The SVG of a specification. Raises ``ValueError`` where it cannot be drawn."""
-    return vl_convert.vegalite_to_svg(_without_hover(spec))
 
 
 def _without_hover(node: Any) -> Any:

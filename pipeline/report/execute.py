@@ -24,7 +24,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from pipeline.charts.theme import SPEC_MIME, WITHOUT_PICTURES, svg_of_spec
+from pipeline.charts.theme import ONLY_SVG
 from pipeline.errors import Error
 from pipeline.report import TIMEOUT_S
 from pipeline.report.kernels import forked_kernel
@@ -97,7 +97,7 @@ class _Engine(NBClientEngine):
     ) -> NotebookNode:
         class Kernel(AsyncKernelManager):
             async def _async_launch_kernel(self, kernel_cmd: list[str], **more: Any) -> None:
-                more["env"] = {**more.get("env", os.environ), WITHOUT_PICTURES: "1"}
+                more["env"] = {**more.get("env", os.environ), ONLY_SVG: "1"}
                 provisioner = self.provisioner
                 cwd = str(more.get("cwd") or Path.cwd())
                 kernel = forked_kernel(kernel_cmd, cwd=cwd, environment=more["env"])
@@ -190,10 +190,6 @@ def execute(
     if execution.notebook is None:  # not started
         execution.notebook = nbformat.read(notebook, as_version=4)
     executed = _stripped(execution.notebook)
-    try:
-        _draw_charts(executed)
-    except ValueError as error:
-        failure = failure or error
     if execution.reason is not None:
         return Executed(executed, f"TimeoutError: {execution.reason}")
     if isinstance(failure, PapermillExecutionError):
@@ -219,15 +215,6 @@ def _stripped(notebook: NotebookNode) -> NotebookNode:
     notebook.cells = cells
     notebook.metadata.pop("papermill", None)
     return notebook
-
-
-def _draw_charts(notebook: NotebookNode) -> None:
-    """Add the SVG to the charts that the kernel showed. Raises ``ValueError`` where one cannot be drawn."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            if SPEC_MIME in data and "image/svg+xml" not in data:
-                data["image/svg+xml"] = svg_of_spec(data[SPEC_MIME])
 
 
 def _one_line(text: str, max_length: int = 500) -> str:

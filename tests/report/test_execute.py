@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
-from notebook_files import CHART, CHILDREN, is_alive, notebook, write
+from notebook_files import CHILDREN, is_alive, notebook, write
 
-from pipeline.charts.theme import SPEC_MIME
 from pipeline.report.execute import Stopped, execute, stop_all
 from pipeline.report.parameters import (
     UnknownParameter,
@@ -46,27 +45,6 @@ def test_a_failing_cell_keeps_what_was_before_it_and_tells_the_error(tmp_path):
     assert executed.error == "ValueError: no window"
     assert "before" in json.dumps(executed.notebook.cells)
     assert executed.traceback and "ValueError" in executed.traceback
-
-
-def test_charts_are_drawn_after_the_notebook_has_run(tmp_path):
-    path = write(tmp_path / "a.ipynb", notebook(CHART))
-    executed = execute(path, {"study": "x"}, cwd=tmp_path)
-    (chart,) = [
-        output.data
-        for output in executed.notebook.cells[-1].outputs
-        if SPEC_MIME in output.get("data", {})
-    ]
-    assert chart["image/svg+xml"].startswith("<svg") and "image/png" not in chart
-
-
-def test_a_chart_that_cannot_be_drawn_is_an_error(tmp_path):
-    cell = (
-        f'from IPython.display import display\ndisplay({{"{SPEC_MIME}": {{"mark": 1}}}}, raw=True)'
-    )
-    path = write(tmp_path / "a.ipynb", notebook(cell, "print('after')"))
-    executed = execute(path, {"study": "x"}, cwd=tmp_path)
-    assert executed.error and executed.error.startswith("ValueError: ")
-    assert "after" in json.dumps(executed.notebook.cells)
 
 
 def test_kernels_side_by_side_do_not_disturb_each_other(tmp_path, monkeypatch):
