@@ -125,10 +125,6 @@ class WhatIf:
         models = self.models[where.server, self.virtual_server]
         return Scenario(models, load, hardware, where.neighbours)
 
-    def sweep(self, scenarios: Sequence[Scenario], *, min_level: float) -> list[ResponseCurve]:
-        """The curve of each scenario, with a point at the level of the current load."""
-        return sweep_scenarios(scenarios, min_level=min_level, extra_levels=[self.load.level])
-
     def scenario_of(self, observation: Observation) -> Scenario:
         """A recorded run with its loaded neighbours, by the point estimates. Raises ``MissingData``."""
         run = [
@@ -216,6 +212,13 @@ def what_if_of(
         study, server, virtual_server, observations, models, places, load, target_s, missing
     )
     return data if target_s > 0 else replace(data, target_s=_default_target(data))
+
+
+def sweep_all(
+    data: WhatIf, scenarios: Sequence[Scenario], *, min_level: float
+) -> list[ResponseCurve]:
+    """The curve of each scenario, with a point at the level of the current load."""
+    return sweep_scenarios(scenarios, min_level=min_level, extra_levels=[data.load.level])
 
 
 def runs_of(observations: Sequence[Observation], place: Deployment) -> list[Observation]:

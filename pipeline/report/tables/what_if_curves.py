@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.api import Band, HardwareChange, ResponseCurve, WhatIf
+from pipeline.api.what_if import sweep_all
 from pipeline.charts import WhatIfSpec
 
 Array = NDArray[np.float64]
@@ -40,7 +41,7 @@ def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
         data.scenario(place, HardwareChange(speed, cpus, disk), spacing)
         for place, speed, cpus, disk, spacing in positions
     ]
-    curves = data.sweep(scenarios, min_level=min_load(data))
+    curves = sweep_all(data, scenarios, min_level=min_load(data))
     for (place, speed, cpus, disk, spacing), curve in zip(positions, curves, strict=True):
         fitted = fitted_range(data, place)
         curve = with_levels(curve, fitted)
