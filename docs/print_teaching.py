@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.course.exam import exam_bank
-from pipeline.course.grade import lesson_numbers
 from pipeline.course.guide import lesson_page
-from pipeline.course.session import open_lesson
+from pipeline.course.session import LESSON_NUMBERS, open_lesson
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "teaching"
@@ -21,7 +20,7 @@ EXAM_COMMAND = "queuevisor --raw hosts course exam --study host-17"
 
 def pages() -> Iterator[tuple[str, str]]:
     """File names in docs/teaching/ and their text, with the recorded study's numbers."""
-    sessions = [open_lesson(number, raw=ROOT / "data" / "raw") for number in lesson_numbers()]
+    sessions = [open_lesson(number, raw=ROOT / "data" / "raw") for number in LESSON_NUMBERS]
     for session in sessions:
         yield f"lesson-{session.lesson.number:02d}.md", lesson_page(session)
     yield "exam.md", exam_bank(sessions, EXAM_COMMAND)
