@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline import redact
-from pipeline.parse import general_log
+from pipeline.parse import general_heads, general_log
 from pipeline.parse.log import log_from_text
 from pipeline.parse.redaction import without_values
 
@@ -96,7 +96,7 @@ def test_a_filtered_log_has_the_same_commands():
 
 
 def test_every_command_is_recognized():
-    for command in general_log.COMMANDS:
+    for command in general_heads.COMMANDS:
         for start in (
             "2026-11-22T09:23:50.053934Z\t    2 ",
             "261122  9:23:50\t     2 ",
