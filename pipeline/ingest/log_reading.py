@@ -100,7 +100,9 @@ class LogReading:
         if before is not None:
             try:
                 return self._read(segments, before)
-            except parse.ParseError as error:
+            except OSError:
+                raise
+            except Exception as error:  # what was kept may be of any form
                 if self.summaries:
                     raise ContinuedError from error
         return self._read(segments, None)

@@ -84,7 +84,8 @@ def _content(value: Any) -> tuple[str, Any]:
         return "dict", [[encode(key), encode(each)] for key, each in value.items()]
     if isinstance(value, pl.DataFrame):
         file = io.BytesIO()
-        without_secrets(value).write_ipc_stream(file, compression="zstd")
+        frame = without_secrets(value).rechunk()  # so that equal frames have the same bytes
+        frame.write_ipc_stream(file, compression="zstd")
         return "frame", base64.b64encode(file.getvalue()).decode()
     if isinstance(value, pl.Series):
         return "series", encode(value.to_frame())

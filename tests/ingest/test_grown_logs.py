@@ -155,15 +155,17 @@ def test_other_options_or_code_read_anew(recording, monkeypatch):
 
 def test_a_damaged_state_is_not_used(recording):
     good = recording.state.read_text()
-    value = json.loads(good.partition("\n")[2])
-    carried = value["logs"]["host/top.log"]["part"]["carried"]["value"]
-    carried[0][1] = {"type": "dt.datetime", "value": []}
-    text = json.dumps(value)
-    forged = f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}\n"
-    for number, damaged in enumerate(("", "{", good[:-9], good.replace("1", "2", 900), forged)):
+    forged = []
+    for field, wrong in (("part", {"carried": 1}), ("rows", {"top_processes": 1}), ("summary", [])):
+        value = json.loads(good.partition("\n")[2])
+        log = value["logs"]["host/top.log"]
+        log[field] = log[field] | wrong if isinstance(wrong, dict) else wrong
+        text = json.dumps(value)
+        forged.append(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}\n")
+    for number, damaged in enumerate(("", "{", good[:-9], good.replace("1", "2", 900), *forged)):
         recording.state.write_text(damaged)
         recording.write("top", log_of("top", range(50 + number, 51 + number)), "ab")
-        assert not any("top" in text for text in recording.ingest(is_compared=damaged == forged))
+        assert not any("top" in text for text in recording.ingest(is_compared=damaged in forged))
     recording.state.unlink()
     recording.write("top", log_of("top", [60]), "ab")
     assert recording.ingest(is_compared=False) == []
