@@ -219,16 +219,8 @@ def tree_before() -> Path | None:
     """A copy of ``pipeline`` at ``BEFORE``; None, told on standard error, where that commit or a library is missing."""
     folder = ROOT / "build" / f"pipeline-{BEFORE}"
     if not (folder / "pipeline").is_dir():
-        archive = [
-            "git",
-            "-C",
-            str(ROOT),
-            "archive",
-            "--format=tar",
-            BEFORE,
-            "pipeline",
-            "notebooks",
-        ]
+        parts = ("pipeline", "notebooks", "docs")  # a report has the glossary
+        archive = ["git", "-C", str(ROOT), "archive", "--format=tar", BEFORE, *parts]
         folder.mkdir(parents=True, exist_ok=True)
         packed = subprocess.run(archive, capture_output=True)
         if packed.returncode:
