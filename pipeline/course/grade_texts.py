@@ -56,5 +56,3 @@ def given_up(reason: str) -> str:
 HEADER = "answers on hosts that the student has not seen"
 MARKS = "Points: those of the question times the share of hosts on which its last answer is right"
 ANSWERS = "The last answer on each host, and the verdict"
-STUDENTS = "Points by student and lesson; a name leads to the student's page"
-SLIPS = "Hints that were given to the most students"
