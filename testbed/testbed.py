@@ -224,9 +224,16 @@ def run_command(options: argparse.Namespace) -> int:
         image_build.build_images(tuple(options.guests) or GUESTS, options.force)
         return 0
     if options.command == "up":
+        resources = servers.read_server(options.server)
         guests = tuple(options.guest or GUESTS)
         image_build.build_images(guests)
-        server_lifecycle.start_server(options.server, guests, accelerator=options.accelerator)
+        hardware = servers.list_hardware(resources)
+        server_lifecycle.start_server(
+            options.server,
+            resources,
+            {guest: hardware[guest] for guest in guests},
+            accelerator=options.accelerator,
+        )
         for guest in guests:
             print_status("  " + " ".join(server_lifecycle.build_ssh_command(guest)))
         return 0
@@ -236,7 +243,7 @@ def run_command(options: argparse.Namespace) -> int:
         return study.record_smoke_run(options.raw, accelerator=options.accelerator)
     study_plan = plan.read_plan(options.plan)
     if options.command == "run":
-        servers.read_server(options.server)  # names the servers if this one is unknown
+        servers.select_server(options.server, plan.list_resources(study_plan))
         path = f"{options.server}/{options.run}"
         return study.record_single_run(
             study_plan, options.raw, path, accelerator=options.accelerator

@@ -112,6 +112,11 @@ def switch_delays(pid: int, on: bool) -> None:
     os.kill(pid, signal.SIGUSR1 if on else signal.SIGUSR2)
 
 
+def drop_cached_blocks(device: str) -> None:
+    """Write the dirty blocks of a device that this machine's page cache holds, and drop all of its blocks."""
+    run_command("blockdev", "--flushbufs", device)
+
+
 def find_block_device(path: Path) -> str:
     """Find the whole disk that holds a file, as `major:minor`."""
     number = path.stat().st_dev

@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from . import TestbedError, image_content, memory_latency, server_lifecycle
+from . import TestbedError, disks, image_content, memory_latency, server_lifecycle
 from .console import print_status
 from .guests import DATABASE_ROWS, DOCUMENTS, SERVICE_PORTS
 from .idle_cpu import BASELINE_LINE, IdleCpuMonitor
 from .paths import COLLECTORS, STATE
-from .plan import DatabaseLoad, Run, WebLoad
+from .runs import DatabaseLoad, Run, WebLoad
 
 COPY_LINE = "fetching the logs"
 """How the recorder's progress line begins after the measurement, when it copies the logs."""
@@ -148,7 +148,7 @@ def build_recorder_plan(
             "role": name,
             "server_processes": SERVER_PROCESSES[name],
             "qemu_process": f"guest={name}[, ]",
-            "virtual_disk": "vda",
+            "virtual_disk": guest["virtual_disk"],
             "host_disk": guest["device"].removeprefix("/dev/"),
         }
     for name, load in run.loads.items():
@@ -179,8 +179,12 @@ def build_recorder_plan(
 
 
 def warm_up(running: dict, seconds: int = 20) -> None:
-    """Run some load that is not recorded: an emulator translates code when the guest first runs it, so that the
-    first seconds after a start are not representative."""
+    """Run some load on all guests that is not recorded, without the CPU quota.
+
+    An emulator translates code when the guest first runs it, so that the first seconds after a start are not
+    representative.
+    """
+    server_lifecycle.switch_cpu_quota(running["resources"], on=False)
     run = Run(running["server"], "warm-up", "warm-up", seconds, {})
     commands = []
     if "web" in running["guests"]:
@@ -189,16 +193,35 @@ def warm_up(running: dict, seconds: int = 20) -> None:
         commands.append(build_httperf_command(load, seconds, uris))
     if "db" in running["guests"]:
         commands.append(build_sysbench_command(DatabaseLoad(8), seconds, 1))
-    for command in commands:
-        run_in_loads_group(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=10 * seconds + 60
+    processes = [
+        subprocess.Popen(
+            server_lifecycle.wrap_in_group("loads", command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
+        for command in commands
+    ]
+    deadline = time.monotonic() + 10 * seconds + 60
+    try:
+        for process in processes:
+            process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise TestbedError(f"the warm-up did not end within {10 * seconds + 60} s") from None
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def reset_guests(running: dict) -> None:
-    """Bring the guests into the same state before each run: no dirty pages, empty caches, empty logs."""
-    for guest in running["guests"]:
+    """Bring the guests into the same state before each run: no dirty pages, empty caches, empty logs.
+
+    The host's page cache holds blocks of a guest's disk if the disk's cache mode is writeback.
+    """
+    for guest, state in running["guests"].items():
         output = server_lifecycle.run_in_guest(guest, RESET_SCRIPTS[guest], limit_s=180).strip()
+        disks.drop_cached_blocks(state["device"])
         if output:
             print_status(f"{guest}: {output}")
 
@@ -263,7 +286,7 @@ def relay_lines(stream: IO[str], on_line: Callable[[str], bool], end: Callable[[
             end()
 
 
-def make_quota_switch(server: str) -> Callable[[str], bool]:
+def make_quota_switch(resources: dict) -> Callable[[str], bool]:
     """Make an ``on_line`` function that switches the CPU quota by the recorder's progress lines.
 
     The quota is on from the start of the idle baseline to the end of the measurement, and off while collectors are
@@ -275,9 +298,9 @@ def make_quota_switch(server: str) -> Callable[[str], bool]:
         nonlocal is_on
         if line.startswith(BASELINE_LINE) and not is_on:
             is_on = True
-            server_lifecycle.switch_cpu_quota(server, on=True)
+            server_lifecycle.switch_cpu_quota(resources, on=True)
         elif line.startswith(COPY_LINE):
-            server_lifecycle.switch_cpu_quota(server, on=False)
+            server_lifecycle.switch_cpu_quota(resources, on=False)
         return False
 
     return process_line
@@ -362,7 +385,7 @@ def record_run(
     TestbedError
         If the run could not be recorded.
     """
-    server_lifecycle.switch_cpu_quota(run.server, on=False)
+    server_lifecycle.switch_cpu_quota(running["resources"], on=False)
     reset_guests(running)
     files = STATE / "loads"
     plan_file = files / f"{run.server}-{run.name}.plan.json"
@@ -378,7 +401,7 @@ def record_run(
     latency_log = files / f"{run.server}-{run.name}.latency"
     pids = [guest["qemu_pid"] for guest in running["guests"].values()]
     idle = IdleCpuMonitor(pids, float("inf") if max_idle_cpus is None else max_idle_cpus)
-    switch_quota = make_quota_switch(run.server)
+    switch_quota = make_quota_switch(running["resources"])
     recorder = str(COLLECTORS / "client" / "record_experiment.py")
     with logging_memory_latency(latency_log):
         code = run_in_loads_group(

@@ -142,6 +142,8 @@ def build_image(guest: str) -> None:
             guest,
             "-m",
             "0",
+            "-e",
+            "remount-ro",
             "-d",
             root,
             "-E",

@@ -53,7 +53,7 @@ MASKED_UNITS = (
 )
 
 FILES = {
-    "etc/fstab": "/dev/vda / ext4 noatime,errors=remount-ro 0 0\ntmpfs /tmp tmpfs mode=1777 0 0\n",
+    "etc/fstab": "tmpfs /tmp tmpfs mode=1777 0 0\n",  # the kernel parameters name the root
     "etc/systemd/system/queuevisor-network.service": """\
 [Unit]
 Description=The one network card of QEMU's user network
@@ -77,7 +77,8 @@ PrintLastLog no
 SetEnv LC_ALL=C
 """,
     "etc/initramfs-tools/conf.d/queuevisor": "MODULES=list\nCOMPRESS=zstd\nRESUME=none\n",
-    "etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\nvirtio_net\next4\ncrc32c_generic\n",
+    "etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\nata_piix\nsd_mod\nvirtio_net\next4\n"
+    "crc32c_generic\n",
     "etc/modules": "virtio_net\nvirtio_rng\n",
     "etc/timezone": "Etc/UTC\n",
     "etc/default/locale": "LC_ALL=C\n",
@@ -137,7 +138,7 @@ def compute_fingerprint(guest: str) -> str:
             DATABASE_ROWS,
             DOCUMENTS,
             DOCUMENT_BYTES,
-            1,  # version of the build procedure
+            2,  # version of the build procedure
         )
     )
     return hashlib.sha256(text.encode()).hexdigest()[:16]

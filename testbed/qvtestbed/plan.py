@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import TestbedError
+from . import TestbedError, factor_plan, servers
 from .guests import DATABASE_ROWS, DOCUMENT_BYTES, DOCUMENTS
 from .paths import STUDY_PLAN, read_json
-from .servers import RESOURCES
+from .runs import SAFE_NAME, DatabaseLoad, Run, WebLoad
 
 KEYS = (
     "study",
@@ -24,51 +21,6 @@ KEYS = (
     "sweep",
     "held_out",
 )
-SAFE_NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
-
-
-@dataclass(frozen=True)
-class WebLoad:
-    """An open load: ``rate`` connections per second, one request each."""
-
-    rate: int
-    arrivals: str  # "even" or "poisson"
-
-    def to_json(self) -> dict:
-        """Return the load as run.json and study.json describe it."""
-        return {"kind": "open", "rate_per_s": float(self.rate), "arrivals": self.arrivals}
-
-
-@dataclass(frozen=True)
-class DatabaseLoad:
-    """A closed load: ``threads`` threads that run transactions without think time."""
-
-    threads: int
-
-    def to_json(self) -> dict:
-        """Return the load as run.json and study.json describe it."""
-        return {"kind": "closed", "population": self.threads, "think_time_s": 0.0}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One experiment on one server."""
-
-    server: str
-    name: str
-    purpose: str
-    seconds: int
-    loads: dict = field(hash=False)
-
-    @property
-    def path(self) -> str:
-        """Return the run's name within the study: server/run."""
-        return f"{self.server}/{self.name}"
-
-    @property
-    def seed(self) -> int:
-        """Return the random seed: the same run always requests the same documents and rows."""
-        return int(hashlib.sha256(self.path.encode()).hexdigest()[:7], 16)
 
 
 def list_case_study_runs(server: str, plan: dict) -> list[Run]:
@@ -115,8 +67,16 @@ def format_name(name: str, number: int) -> str:
     return name if number == 1 else f"{name}-{number}"
 
 
+def list_resources(plan: dict) -> dict[str, dict]:
+    """Return the resources of each server of the plan: servers.json's, or its own if it has factors."""
+    return factor_plan.list_resources(plan) if "factors" in plan else servers.read_servers()
+
+
 def list_runs(plan: dict, servers: Collection[str]) -> list[Run]:
-    """List all runs of the plan, server by server, the case study first."""
+    """List all runs of the plan in the order of recording: server by server, the case study first; or as planned
+    in the blocks of a designed experiment."""
+    if "factors" in plan:
+        return factor_plan.list_runs(plan)
     runs = []
     for server in servers:
         for part, key in (
@@ -140,6 +100,8 @@ def list_runs(plan: dict, servers: Collection[str]) -> list[Run]:
 
 def list_held_out(plan: dict, servers: Collection[str]) -> list[str]:
     """List the paths of the runs that no model may be fitted to. They are chosen before recording."""
+    if "factors" in plan:
+        return []
     held_out = plan["held_out"]
     case = plan["case_study"]
     both = f"both-{case['web_rate']:03d}-{case['db_threads']:02d}"
@@ -182,13 +144,12 @@ def build_study_manifest(
     date : str
         Date of the first recording, as YYYY-MM-DD.
     """
-    case = plan["case_study"]
-    servers = {}
+    server_entries = {}
     for name, resources in all_resources.items():
-        servers[name] = {
+        server_entries[name] = {
             "title": resources["title"],
             "accelerator": accelerator,
-            "envelope": {key: resources[key] for key in RESOURCES},
+            "envelope": {key: resources[key] for key in servers.RESOURCES if key in resources},
         }
     runs: dict = {name: {} for name in all_resources}
     for run in recorded:
@@ -196,13 +157,14 @@ def build_study_manifest(
             "purpose": run.purpose,
             "seconds": run.seconds,
             "load": {name: load.to_json() for name, load in run.loads.items()},
+            **run.details,
         }
-    return {
+    manifest = {
         "format": "queuevisor-study/1",
         "study": plan["study"],
         "title": plan["title"],
         "recorded": date,
-        "servers": servers,
+        "servers": server_entries,
         "virtual_servers": {
             "web": {
                 "title": "Web server",
@@ -236,23 +198,31 @@ def build_study_manifest(
             },
         },
         "runs": runs,
-        "case_study": {
-            "web": f"web-{case['web_rate']:03d}-a",
-            "db": f"db-{case['db_threads']:02d}-a",
-            "both": f"both-{case['web_rate']:03d}-{case['db_threads']:02d}-a",
-        },
         "held_out": [
             name
             for name in list_held_out(plan, all_resources)
             if name in {run.path for run in recorded}
         ],
     }
+    if "factors" in plan:
+        manifest["factors"] = plan["factors"]
+        for virtual_server in manifest["virtual_servers"].values():
+            if "vcpus" in plan["factors"]:
+                del virtual_server["vcpus"]
+    else:
+        case = plan["case_study"]
+        manifest["case_study"] = {
+            "web": f"web-{case['web_rate']:03d}-a",
+            "db": f"db-{case['db_threads']:02d}-a",
+            "both": f"both-{case['web_rate']:03d}-{case['db_threads']:02d}-a",
+        }
+    return manifest
 
 
 def read_plan(path: Path = STUDY_PLAN) -> dict:
     """Read the plan and check that its keys are present and its name is safe."""
     plan = read_json(path)
-    for key in KEYS:
+    for key in factor_plan.KEYS if "factors" in plan else KEYS:
         if key not in plan:
             raise TestbedError(f"{path}: key {key!r} is missing")
     if not SAFE_NAME.match(plan["study"]):
@@ -260,4 +230,6 @@ def read_plan(path: Path = STUDY_PLAN) -> dict:
             f"{path}: study: {plan['study']!r}: only letters, digits, '.', '_' and '-' are "
             "allowed, and no '.' at the start"
         )
+    if "factors" in plan:
+        factor_plan.check(plan, path)
     return plan

@@ -6,15 +6,62 @@ import os
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+from . import TestbedError
 from .guests import GUEST_SERVICE_PORTS, SERVICE_PORTS, SSH_PORTS
 
 PROGRAM = "qemu-system-x86_64"
 KERNEL_PARAMETERS = (
-    "root=/dev/vda rw rootflags=noatime console=ttyS0 net.ifnames=0 quiet delayacct "
+    "root=/dev/{virtual_disk} rw rootflags=noatime console=ttyS0 net.ifnames=0 quiet delayacct "
     "mitigations=off systemd.show_status=0 random.trust_cpu=on tsc=reliable"
 )
+DISK_DEVICES = {"virtio-blk": "virtio-blk-pci", "ide": "ide-hd,bus=ide.0"}
+"""Disk devices: name in a plan → QEMU's device."""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The virtual hardware of a guest. ``cache`` and ``aio`` are values of QEMU's ``-drive``.
+
+    With ``iothread`` the disk's requests are processed in a thread of their own, else in QEMU's main loop. Only the
+    device ``virtio-blk`` can have one.
+    """
+
+    memory_bytes: int = 512 << 20
+    vcpus: int = 1
+    device: str = "virtio-blk"  # or "ide"
+    cache: str = "none"
+    aio: str = "native"
+    iothread: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what QEMU cannot start."""
+        if self.device not in DISK_DEVICES:
+            raise TestbedError(
+                f"disk device {self.device!r}: choose from {', '.join(DISK_DEVICES)}"
+            )
+        if self.iothread and self.device != "virtio-blk":
+            raise TestbedError(f"disk device {self.device}: only virtio-blk can have an iothread")
+        if self.aio == "native" and self.cache not in ("none", "directsync"):
+            raise TestbedError(f"aio=native needs cache=none or directsync, not {self.cache}")
+
+    @property
+    def virtual_disk(self) -> str:
+        """Name of the disk in the guest."""
+        return "sda" if self.device == "ide" else "vda"
+
+    def build_disk_options(self, disk: str) -> list[str]:
+        """Build the options of the disk, whose content is the block device ``disk`` of the host."""
+        device = DISK_DEVICES[self.device] + ",drive=disk0"
+        return [
+            *(["-object", "iothread,id=iothread0"] if self.iothread else []),
+            "-drive",
+            f"if=none,id=disk0,file={disk},format=raw,cache={self.cache},aio={self.aio},discard=ignore",
+            "-device",
+            device + (",iothread=iothread0" if self.iothread else ""),
+        ]
 
 
 def build_accelerator_options(accelerator: str) -> list[str]:
@@ -26,18 +73,15 @@ def build_accelerator_options(accelerator: str) -> list[str]:
 
 def build_command(
     guest: str,
+    hardware: Hardware,
     *,
-    memory_bytes: int,
     accelerator: str,
     disk: str,
     folder: Path,
     kernel: Path,
     initrd: Path,
 ) -> list[str]:
-    """Build the command line of a guest with one vCPU.
-
-    Its virtio disk has an I/O thread of its own; its network reaches only this machine's loopback address.
-    """
+    """Build the command line of a guest; its network reaches only this machine's loopback address."""
     forwards = ",".join(
         f"hostfwd=tcp:127.0.0.1:{host_port}-:{guest_port}"
         for host_port, guest_port in (
@@ -53,9 +97,9 @@ def build_command(
         "-no-user-config",
         *build_accelerator_options(accelerator),
         "-smp",
-        "1",
+        str(hardware.vcpus),
         "-m",
-        f"{memory_bytes >> 20}M",
+        f"{hardware.memory_bytes >> 20}M",
         "-display",
         "none",
         "-rtc",
@@ -65,13 +109,8 @@ def build_command(
         "-initrd",
         str(initrd),
         "-append",
-        KERNEL_PARAMETERS,
-        "-object",
-        "iothread,id=iothread0",
-        "-drive",
-        f"if=none,id=disk0,file={disk},format=raw,cache=none,aio=native,discard=ignore",
-        "-device",
-        "virtio-blk-pci,drive=disk0,iothread=iothread0",
+        KERNEL_PARAMETERS.format(virtual_disk=hardware.virtual_disk),
+        *hardware.build_disk_options(disk),
         "-netdev",
         f"user,id=net0,restrict=on,{forwards}",
         "-device",

@@ -17,7 +17,7 @@ from .cleanup import CleanupList, read_boot_id
 from .console import print_status
 from .guests import GUESTS, SERVICE_PORTS, SSH_PORTS
 from .paths import STATE
-from .servers import read_server
+from .qemu import Hardware
 
 SSH_CONFIG = STATE / "ssh" / "config"
 CLEANUP_LIST = STATE / "running.json"
@@ -126,20 +126,28 @@ def choose_accelerator(requested: str = "auto") -> str:
 
 def start_server(
     server: str,
-    guests: tuple[str, ...] = GUESTS,
+    resources: dict,
+    hardware: dict[str, Hardware],
     *,
     accelerator: str = "auto",
     limit_s: float = 300.0,
 ) -> dict:
     """Start a server and its guests.
 
+    Parameters
+    ----------
+    resources : dict
+        `cpus`, `cpu_quota`, `cpu_period_us` and `disk` of the server.
+    hardware : dict
+        The guests to start, with the hardware of each.
+
     Returns
     -------
     dict
-        The running server: `server`, `accelerator`, `boot_s`, and for each of its `guests` `device`, `disk_pid`,
-        `port` and `qemu_pid`.
+        The running server: `server`, `resources`, `accelerator`, `boot_s`, and for each of its `guests` `device`,
+        `virtual_disk`, `disk_pid`, `port` and `qemu_pid`.
     """
-    resources = read_server(server)
+    guests = tuple(hardware)
     cleanup = CleanupList(CLEANUP_LIST)
     if cleanup.items:
         stop_server()
@@ -156,12 +164,16 @@ def start_server(
         enable_delay_accounting(cleanup, os.getpid())
         groups = ControlGroups()
         cleanup.add("cgroups")
-        switch_cpu_quota(
-            server, on=False
-        )  # while booting on less than a CPU, kernels misread their timers
+        # while booting on less than a CPU, kernels misread their timers
+        switch_cpu_quota(resources, on=False)
         load_cpu = choose_load_cpu(resources)
         groups.create("loads", groups.format_cpu_settings([load_cpu], 1.0, 100000))
-        running: dict = {"server": server, "accelerator": accelerator, "guests": {}}
+        running: dict = {
+            "server": server,
+            "resources": resources,
+            "accelerator": accelerator,
+            "guests": {},
+        }
         for guest in guests:
             disks.copy_image(guest, folder)
             disk = disks.attach_disk(guest, folder, resources["disk"], cleanup)
@@ -171,6 +183,7 @@ def start_server(
                     groups.add_process("loads", disk["pid"])
             running["guests"][guest] = {
                 "device": disk["device"],
+                "virtual_disk": hardware[guest].virtual_disk,
                 "disk_pid": disk["pid"],
                 "port": SERVICE_PORTS[guest],
             }
@@ -178,13 +191,15 @@ def start_server(
             device = disks.find_block_device(folder)
             groups.limit_disk("servers", device, resources["disk"]["limits"])
         for guest in guests:
-            start_guest(guest, running["guests"][guest], resources, accelerator, folder, cleanup)
+            start_guest(
+                guest, running["guests"][guest], hardware[guest], accelerator, folder, cleanup
+            )
         deadline = time.monotonic() + limit_s
         for guest in guests:
             wait_for_guest(guest, folder, deadline)
         for guest in guests:
             set_guest_clock(guest)
-        switch_cpu_quota(server, on=True)
+        switch_cpu_quota(resources, on=True)
         for guest in running["guests"].values():
             if guest["disk_pid"]:
                 disks.switch_delays(guest["disk_pid"], on=True)
@@ -198,13 +213,13 @@ def start_server(
         raise
 
 
-def switch_cpu_quota(server: str, on: bool) -> None:
-    """Limit the guests to their server's CPU quota, or give them whole CPUs.
+def switch_cpu_quota(resources: dict, on: bool) -> None:
+    """Limit the guests to their server's CPUs and quota, or give them all CPUs of this machine.
 
-    Outside the measurement there is no need for the quota: resetting guests and copying logs is faster without it.
+    Outside the measurement there is no need for the limits: starting and resetting guests and copying logs is faster
+    without them.
     """
-    resources = read_server(server)
-    cpus = resources["cpus"]
+    cpus = resources["cpus"] if on else sorted(os.sched_getaffinity(0))
     quota = resources["cpu_quota"] if on else len(cpus)
     groups = ControlGroups()
     groups.create("servers", groups.format_cpu_settings(cpus, quota, resources["cpu_period_us"]))
@@ -244,7 +259,7 @@ def enable_delay_accounting(cleanup: CleanupList, pid: int) -> None:
 def start_guest(
     guest: str,
     running_guest: dict,
-    resources: dict,
+    hardware: Hardware,
     accelerator: str,
     folder: Path,
     cleanup: CleanupList,
@@ -254,7 +269,7 @@ def start_guest(
         (folder / f"{guest}.{name}").unlink(missing_ok=True)
     command = qemu.build_command(
         guest,
-        memory_bytes=resources["memory_bytes"][guest],
+        hardware,
         accelerator=accelerator,
         disk=running_guest["device"],
         folder=folder,

@@ -7,6 +7,7 @@ from pathlib import Path
 from . import TestbedError
 from .guests import GUESTS
 from .paths import SERVERS, read_json
+from .qemu import Hardware
 
 RESOURCES = ("cpus", "cpu_quota", "cpu_period_us", "memory_bytes", "disk")
 """The keys that study.json takes over, under its key `envelope`."""
@@ -35,7 +36,19 @@ def read_servers(path: Path = SERVERS) -> dict:
 
 def read_server(name: str, path: Path = SERVERS) -> dict:
     """Read and check the resources of one server."""
-    servers = read_servers(path)
-    if name not in servers:
-        raise TestbedError(f"unknown server {name!r}; choose from {', '.join(servers)}")
-    return servers[name]
+    return select_server(name, read_servers(path))
+
+
+def select_server(name: str, all_resources: dict) -> dict:
+    """Return the resources of one server; the error for an unknown one lists the servers."""
+    if name not in all_resources:
+        raise TestbedError(f"unknown server {name!r}; choose from {', '.join(all_resources)}")
+    return all_resources[name]
+
+
+def list_hardware(resources: dict) -> dict[str, Hardware]:
+    """Return the hardware of each guest on a server of servers.json."""
+    return {
+        guest: Hardware(memory_bytes=memory_bytes)
+        for guest, memory_bytes in resources["memory_bytes"].items()
+    }

@@ -1,10 +1,11 @@
-"""Record the study: all planned runs that are not recorded yet, server by server."""
+"""Record the study: all planned runs that are not recorded yet, in the order of the plan."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
+from itertools import groupby
 from pathlib import Path
 
 from . import (
@@ -18,7 +19,7 @@ from . import (
     servers,
 )
 from .console import print_status
-from .plan import Run, WebLoad
+from .runs import Run, WebLoad
 
 RETRY_INTERVAL_S = 15.0
 """Time between two checks whether the machine is idle."""
@@ -71,7 +72,12 @@ def record_missing_runs(
     int
         Exit code: 0, or 1 if a run failed or had warnings.
     """
-    all_resources = servers.read_servers()
+    for key in ("max_memory_latency_ns", "max_idle_cpus"):
+        if wait_until_idle and key not in study_plan:
+            raise TestbedError(
+                f"plan of {study_plan['study']}: key {key!r} is missing: a limit of --wait-until-idle"
+            )
+    all_resources = plan.list_resources(study_plan)
     planned = plan.list_runs(study_plan, all_resources)
     try:
         selected = [run for run in planned if pattern is None or re.fullmatch(pattern, run.path)]
@@ -88,18 +94,27 @@ def record_missing_runs(
         return 0
     image_build.build_images()
     has_problems = False
-    for name in all_resources:
-        runs = [run for run in missing if run.server == name]
-        if runs and not record_on_server(
-            raw, study_plan, all_resources, planned, runs, accelerator, wait_until_idle
-        ):
-            has_problems = True
+    for (server, boot), group in groupby(missing, key=lambda run: (run.server, run.boot)):
+        runs = list(group)
+        if boot:
+            print_status(f"server {server}, {boot}")
+        try:
+            is_clean = record_on_server(
+                raw, study_plan, all_resources, planned, runs, accelerator, wait_until_idle
+            )
+        except TestbedError as error:
+            if not boot:
+                raise
+            print_status(f"server {server}, {boot}: {error}")  # the others can still be recorded
+            is_clean = False
+        has_problems = has_problems or not is_clean
     return 1 if has_problems else 0
 
 
 def record_single_run(study_plan: dict, raw: Path, path: str, *, accelerator: str = "auto") -> int:
     """Record the run server/run; an error if it is recorded already. Returns the exit code."""
-    planned = {run.path: run for run in plan.list_runs(study_plan, servers.read_servers())}
+    all_resources = plan.list_resources(study_plan)
+    planned = {run.path: run for run in plan.list_runs(study_plan, all_resources)}
     if path not in planned:
         raise TestbedError(f"no planned run {path!r}; list them with `testbed.py plan`")
     if is_recorded(raw, study_plan["study"], planned[path]):
@@ -111,9 +126,9 @@ def record_single_run(study_plan: dict, raw: Path, path: str, *, accelerator: st
 
 def estimate_minutes(runs: list[Run], study_plan: dict) -> float:
     """Estimate how long it takes to record these runs."""
-    n_servers = len({run.server for run in runs})
+    n_starts = len({(run.server, run.boot) for run in runs})
     runs_s = sum(run.seconds + study_plan["before_s"] + OVERHEAD_S for run in runs)
-    return (runs_s + n_servers * START_S) / 60
+    return (runs_s + n_starts * START_S) / 60
 
 
 def record_on_server(
@@ -129,11 +144,15 @@ def record_on_server(
     is_clean = True
     if wait_until_idle:
         wait_for_low_latency(study_plan["max_memory_latency_ns"])
-    running = server_lifecycle.start_server(runs[0].server, accelerator=accelerator)
+    resources = all_resources[runs[0].server]
+    hardware = runs[0].hardware or servers.list_hardware(resources)
+    running = server_lifecycle.start_server(
+        runs[0].server, resources, hardware, accelerator=accelerator
+    )
     try:
-        experiment.warm_up(running)
+        experiment.warm_up(running, study_plan.get("warm_up_s", 20))
         for number, run in enumerate(runs, 1):
-            print_status(f"{run.path} ({number} of {len(runs)} on this server)")
+            print_status(f"{run.path} ({number} of {len(runs)} on this start of the server)")
             if not record_with_retry(raw, study_plan, run, running, wait_until_idle):
                 is_clean = False
             write_study_manifest(raw, study_plan, all_resources, planned, running["accelerator"])
@@ -190,7 +209,7 @@ def record_with_retry(
 
 def print_plan(study_plan: dict, raw: Path) -> int:
     """List the planned runs, with those that are recorded and those that are held out."""
-    all_resources = servers.read_servers()
+    all_resources = plan.list_resources(study_plan)
     planned = plan.list_runs(study_plan, all_resources)
     held_out = set(plan.list_held_out(study_plan, all_resources))
     missing = [run for run in planned if not is_recorded(raw, study_plan["study"], run)]
@@ -198,13 +217,21 @@ def print_plan(study_plan: dict, raw: Path) -> int:
         state = "-" if run in missing else "recorded"
         print(
             f"{run.path:28} {run.purpose:11} {run.seconds:4} s  {state:9}"
-            f"{' held out' if run.path in held_out else ''}"
+            f"{' held out' if run.path in held_out else ''}{format_cell(run)}"
         )
     print(
         f"{len(planned)} runs, {len(missing)} to record, about "
         f"{estimate_minutes(missing, study_plan):.0f} minutes"
     )
     return 0
+
+
+def format_cell(run: Run) -> str:
+    """Format the block of a run of a designed experiment and its factors' levels; "" for another run."""
+    if "levels" not in run.details:
+        return ""
+    levels = " ".join(f"{factor}={level}" for factor, level in run.details["levels"].items())
+    return f" block {run.details['block']}  {levels}"
 
 
 def record_smoke_run(raw: Path, *, accelerator: str = "auto", seconds: int = 10) -> int:
@@ -214,7 +241,11 @@ def record_smoke_run(raw: Path, *, accelerator: str = "auto", seconds: int = 10)
     if is_recorded(raw, study, run):
         raise TestbedError(f"{raw / study} exists; a recorded run is never changed")
     image_build.build_images(("web",))
-    running = server_lifecycle.start_server(server, ("web",), accelerator=accelerator, limit_s=400)
+    resources = servers.read_server(server)
+    hardware = {"web": servers.list_hardware(resources)["web"]}
+    running = server_lifecycle.start_server(
+        server, resources, hardware, accelerator=accelerator, limit_s=400
+    )
     try:
         experiment.warm_up(running, 5)
         is_clean = experiment.record_run(study, run, running, raw, before_s=5, after_s=2)

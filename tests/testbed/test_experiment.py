@@ -9,18 +9,18 @@ from pathlib import Path
 import experiment_plan
 import load_command
 import pytest
-from qvtestbed import experiment, plan
+from qvtestbed import experiment, runs
 from qvtestbed.guests import DOCUMENTS
 from qvtestbed.idle_cpu import BASELINE_LINE
 from qvtestbed.paths import COLLECTORS
 
 
 def test_httperf_arrivals_are_evenly_spaced_or_exponential():
-    even = experiment.build_httperf_command(plan.WebLoad(20, "even"), 60, Path("/u"))
+    even = experiment.build_httperf_command(runs.WebLoad(20, "even"), 60, Path("/u"))
     assert even[even.index("--rate") + 1] == "20"
     assert even[even.index("--num-conns") + 1] == "1200"
     assert even[even.index("--num-calls") + 1] == "1"
-    poisson = experiment.build_httperf_command(plan.WebLoad(20, "poisson"), 60, Path("/u"))
+    poisson = experiment.build_httperf_command(runs.WebLoad(20, "poisson"), 60, Path("/u"))
     assert "--period=e0.05" in poisson
     assert "--rate" not in poisson
 
@@ -28,8 +28,8 @@ def test_httperf_arrivals_are_evenly_spaced_or_exponential():
 @pytest.mark.parametrize(
     "command",
     [
-        experiment.build_httperf_command(plan.WebLoad(5, "even"), 10, Path("/u")),
-        experiment.build_sysbench_command(plan.DatabaseLoad(16), 10, 1),
+        experiment.build_httperf_command(runs.WebLoad(5, "even"), 10, Path("/u")),
+        experiment.build_sysbench_command(runs.DatabaseLoad(16), 10, 1),
     ],
 )
 def test_loads_connect_only_to_loopback(command):
@@ -46,6 +46,7 @@ def test_recorder_accepts_the_plan(planned, running, tmp_path, monkeypatch):
     recorder_plan = experiment.build_recorder_plan("s", both, running, 30, 3)
     assert recorder_plan["virtual_servers"]["db"]["workload"]["population"] == 16
     assert recorder_plan["virtual_servers"]["web"]["host_disk"] == "loop3"
+    assert recorder_plan["virtual_servers"]["db"]["virtual_disk"] == "sda"
     web = next(run for run in planned if run.name == "web-005-a")
     web_plan = experiment.build_recorder_plan("s", web, running, 30, 3)
     assert "workload" not in web_plan["virtual_servers"]["db"]
@@ -60,7 +61,7 @@ def test_recorder_accepts_the_plan(planned, running, tmp_path, monkeypatch):
 
 def test_all_requested_documents_exist(tmp_path, monkeypatch):
     monkeypatch.setattr(experiment, "STATE", tmp_path)
-    run = plan.Run("first", "r", "p", 10, {})
+    run = runs.Run("first", "r", "p", 10, {})
     uris = experiment.write_uri_list(run, 500).read_bytes().split(b"\0")
     assert uris.pop() == b""
     assert len(uris) == 500
@@ -96,14 +97,14 @@ def test_quota_is_on_during_the_measurement_only(monkeypatch, capfd):
     monkeypatch.setattr(
         experiment.server_lifecycle,
         "switch_cpu_quota",
-        lambda server, on: switched.append((server, on)),
+        lambda resources, on: switched.append((resources["cpu_quota"], on)),
     )
     output = "db: started\nidle baseline: 20 s to go\nidle baseline: 10 s to go\n" + (
         "load db: 30 s\nafter the load: 3 s to go\nfetching the logs\nrecorded\n"
     )
-    switch_quota = experiment.make_quota_switch("second")
+    switch_quota = experiment.make_quota_switch({"cpu_quota": 0.5})
     experiment.relay_lines(io.StringIO(output), switch_quota, pytest.fail)
-    assert switched == [("second", True), ("second", False)]
+    assert switched == [(0.5, True), (0.5, False)]
     assert capfd.readouterr().err == output
 
 

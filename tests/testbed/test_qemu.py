@@ -4,14 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
+import qvtestbed
 from qvtestbed import qemu
 from qvtestbed.paths import PROJECT
+from qvtestbed.qemu import Hardware
 
 
-def build_command(accelerator="tcg"):
+def build_command(accelerator="tcg", **hardware):
     return qemu.build_command(
         "web",
-        memory_bytes=512 << 20,
+        Hardware(**hardware),
         accelerator=accelerator,
         disk="/dev/loop3",
         folder=Path("/state"),
@@ -32,6 +34,56 @@ def test_command_line():
     assert re.findall(r"hostfwd=tcp:([^:]*):", text) == ["127.0.0.1", "127.0.0.1"]
     assert str(PROJECT) not in text
     assert "throttl" not in text
+
+
+def test_default_command_line_is_that_of_the_recorded_studies():
+    assert " ".join(build_command()) == (
+        "qemu-system-x86_64 -name guest=web,debug-threads=on -nodefaults -no-user-config "
+        "-machine pc -accel tcg,thread=multi -cpu max -smp 1 -m 512M -display none "
+        "-rtc base=utc,clock=host -kernel /k -initrd /i -append root=/dev/vda rw rootflags=noatime "
+        "console=ttyS0 net.ifnames=0 quiet delayacct mitigations=off systemd.show_status=0 "
+        "random.trust_cpu=on tsc=reliable -object iothread,id=iothread0 "
+        "-drive if=none,id=disk0,file=/dev/loop3,format=raw,cache=none,aio=native,discard=ignore "
+        "-device virtio-blk-pci,drive=disk0,iothread=iothread0 "
+        "-netdev user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:22022-:22,"
+        "hostfwd=tcp:127.0.0.1:28080-:80 -device virtio-net-pci,netdev=net0,romfile= "
+        "-device virtio-rng-pci -serial file:/state/web.console "
+        "-qmp unix:/state/web.qmp,server=on,wait=off -pidfile /state/web.pid"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hardware", "present", "absent"),
+    [
+        ({"vcpus": 2}, "-smp 2 ", "-smp 1 "),
+        ({"memory_bytes": 256 << 20}, "-m 256M", "-m 512M"),
+        ({"cache": "writeback", "aio": "threads"}, "cache=writeback,aio=threads", "cache=none"),
+        ({"aio": "io_uring"}, "cache=none,aio=io_uring", "aio=native"),
+        ({"iothread": False}, "-device virtio-blk-pci,drive=disk0 ", "iothread"),
+        (
+            {"device": "ide", "iothread": False},
+            "-device ide-hd,bus=ide.0,drive=disk0 ",
+            "virtio-blk",
+        ),
+        ({"device": "ide", "iothread": False}, "root=/dev/sda rw", "/dev/vda"),
+    ],
+)
+def test_hardware_is_on_the_command_line(hardware, present, absent):
+    text = " ".join(build_command(**hardware))
+    assert present in text and absent not in text
+
+
+@pytest.mark.parametrize(
+    ("hardware", "reason"),
+    [
+        ({"device": "ide"}, "iothread"),
+        ({"device": "floppy"}, "virtio-blk, ide"),
+        ({"cache": "writeback"}, "cache=none"),
+    ],
+)
+def test_hardware_that_qemu_cannot_start_is_rejected(hardware, reason):
+    with pytest.raises(qvtestbed.TestbedError, match=reason):
+        Hardware(**hardware)
 
 
 def test_accelerators():
