@@ -8,6 +8,7 @@ Sentences start with the file, relative to the folder of the run (or study), so 
 where the run is.
 
 :mod:`study`    studies, and finding runs by name
+:mod:`study_manifest`  what study.json says of servers and of designed experiments
 :mod:`run`      one run: run.json, logs, problems
 :mod:`run_manifest`  what run.json says
 :mod:`facts`    what facts.json says
@@ -56,14 +57,18 @@ from pipeline.raw.study import (
     read_study,
     select_runs,
 )
+from pipeline.raw.study_manifest import BRANCHES, Factor, FactorRun
 
 __all__ = [
+    "BRANCHES",
     "CLIENT",
     "FACTS_FORMAT",
     "HOST",
     "INFERRED",
     "RUN_FORMAT",
     "STUDY_FORMAT",
+    "Factor",
+    "FactorRun",
     "Log",
     "LogInfo",
     "RawRunError",

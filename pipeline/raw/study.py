@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pipeline.raw import texts
-from pipeline.raw.facts import MAX_FACTS
 from pipeline.raw.logs import folder_problem
 from pipeline.raw.manifest import (
     ManifestReader,
@@ -24,11 +24,16 @@ from pipeline.raw.manifest import (
 )
 from pipeline.raw.records import STUDY_FORMAT, RawRunError, is_safe_name
 from pipeline.raw.run import Run, read_run
+from pipeline.raw.study_manifest import (
+    Factor,
+    FactorRun,
+    drop_invalid_values,
+    read_factor_runs,
+    read_factors,
+)
 
 LOAD_KEYS = ("kind", "rate_per_s", "arrivals", "population", "think_time_s")
 """What study.json and run.json both say about a load."""
-MAX_PERIOD_US = 1_000_000
-"""The kernel's largest period of a CPU quota."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,20 @@ class Study:
         return {key: run for key, run in value.items() if isinstance(run, str)}
 
     def purpose(self, server: str, run: str) -> str | None:
-        """Purpose of a run by study.json: ``case-study`` or ``load-sweep``."""
+        """Purpose of a run by study.json: ``case-study``, ``load-sweep``, ``factors``."""
         section = self.entry("runs", server).get(run)
         purpose = section.get("purpose") if isinstance(section, dict) else None
         return purpose if isinstance(purpose, str) else None
+
+    @cached_property
+    def factors(self) -> dict[str, Factor]:
+        """Influence factors of its designed experiments, by name."""
+        return read_factors(self.manifest)
+
+    @cached_property
+    def factor_runs(self) -> list[FactorRun]:
+        """The planned runs of its designed experiments, recorded or not."""
+        return read_factor_runs(self.manifest)
 
     def runs(self, server: str | None = None, run: str | None = None) -> list[Run]:
         """The runs of the study, by name."""
@@ -199,42 +214,6 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _drop_invalid_envelopes(manifest: dict[str, Any], issues: list[str]) -> None:
-    """Leave out what no server can have: CPUs, quotas and memory, each a problem."""
-    reader = ManifestReader("study.json", issues)
-    servers = manifest.get("servers")
-    for name, server in servers.items() if isinstance(servers, dict) else ():
-        where = f"{json_path('servers', name)}.envelope"
-        envelope = server.get("envelope") if isinstance(server, dict) else None
-        if envelope is None:
-            continue
-        if not isinstance(envelope, dict):
-            reader.add_issue(where, texts.must_be(texts.OBJECT, json_quote(envelope)))
-            server["envelope"] = None
-            continue
-        quota = reader.number(envelope, where, "cpu_quota", high=MAX_FACTS["cpus"], positive=True)
-        period = reader.integer(envelope, where, "cpu_period_us", low=1, high=MAX_PERIOD_US)
-        cpus = reader.get(envelope, where, "cpus", False, texts.CPUS, _are_cpus)
-        memory = reader.object(envelope, where, "memory_bytes") or {}
-        for key in list(memory):
-            memory[key] = reader.integer(
-                memory, f"{where}.memory_bytes", key, low=1, high=MAX_FACTS["memory_bytes"]
-            )
-        valid = {"cpu_quota": quota, "cpu_period_us": period, "cpus": cpus, "memory_bytes": memory}
-        envelope.update({key: value for key, value in valid.items() if key in envelope})
-
-
-def _are_cpus(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and all(
-            isinstance(cpu, int) and not isinstance(cpu, bool) and 0 <= cpu < MAX_FACTS["cpus"]
-            for cpu in value
-        )
-        and len(set(value)) == len(value)
-    )
-
-
 def _subfolders(path: Path) -> tuple[list[str], list[str]]:
     """Folders of ``path`` with safe names, and with unsafe names; hidden ones are ignored."""
     if folder_problem(path):
@@ -307,7 +286,7 @@ def read_study(path: Path) -> Study:
     if not os.path.lexists(path / "study.json"):
         return Study(path.name, path, {})
     manifest, issues = read_json(path / "study.json", "study.json", path)
-    _drop_invalid_envelopes(manifest, issues)
+    drop_invalid_values(manifest, issues)
     return Study(path.name, path, manifest, tuple(issues))
 
 

@@ -35,6 +35,9 @@ IS_NULL = "is null"
 MATCHES_EVERYTHING = "matches the empty text, and so every process"
 NAMES = "a list of names"
 CPUS = "a list of different numbers of CPUs"
+LEVELS = "a list of two different levels: texts of at most 64 characters, numbers, true or false"
+BLOCK = "a whole number from 0 to 1000000, or a text of at most 64 characters"
+NO_FACTOR = "is not a key of factors; left out"
 SHA256 = "64 hexadecimal digits"
 TIMES = "a list of nanoseconds since 1970"
 
@@ -195,6 +198,11 @@ def other_in_run_of(value: str, run: str, other: str) -> str:
 def unknown_role(role: str) -> str:
     """Problem: a virtual server in a role that run.json does not have."""
     return f"is {role}, which is not a key of roles"
+
+
+def no_virtual_server(name: str) -> str:
+    """Problem: a run that measures a virtual server that study.json does not have."""
+    return f"is {name}, which is not a key of virtual_servers"
 
 
 def not_a_log_path(value: str) -> str:
