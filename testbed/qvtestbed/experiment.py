@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -179,12 +180,12 @@ def build_recorder_plan(
 
 
 def warm_up(running: dict, seconds: int = 20) -> None:
-    """Run some load on all guests that is not recorded, without the CPU quota.
+    """Run some load on all guests that is not recorded, without limits of CPU and disks.
 
     An emulator translates code when the guest first runs it, so that the first seconds after a start are not
     representative.
     """
-    server_lifecycle.switch_cpu_quota(running["resources"], on=False)
+    server_lifecycle.switch_limits(running, on=False)
     run = Run(running["server"], "warm-up", "warm-up", seconds, {})
     commands = []
     if "web" in running["guests"]:
@@ -219,11 +220,16 @@ def reset_guests(running: dict) -> None:
 
     The host's page cache holds blocks of a guest's disk if the disk's cache mode is writeback.
     """
-    for guest, state in running["guests"].items():
-        output = server_lifecycle.run_in_guest(guest, RESET_SCRIPTS[guest], limit_s=180).strip()
+    with ThreadPoolExecutor() as pool:
+        outputs = pool.map(
+            lambda guest: server_lifecycle.run_in_guest(guest, RESET_SCRIPTS[guest], limit_s=180),
+            running["guests"],
+        )
+        for guest, output in zip(running["guests"], outputs, strict=True):
+            if output.strip():
+                print_status(f"{guest}: {output.strip()}")
+    for state in running["guests"].values():
         disks.drop_cached_blocks(state["device"])
-        if output:
-            print_status(f"{guest}: {output}")
 
 
 def run_in_loads_group(
@@ -286,10 +292,10 @@ def relay_lines(stream: IO[str], on_line: Callable[[str], bool], end: Callable[[
             end()
 
 
-def make_quota_switch(resources: dict) -> Callable[[str], bool]:
-    """Make an ``on_line`` function that switches the CPU quota by the recorder's progress lines.
+def make_limits_switch(running: dict) -> Callable[[str], bool]:
+    """Make an ``on_line`` function that switches the limits of CPU and disks by the recorder's progress lines.
 
-    The quota is on from the start of the idle baseline to the end of the measurement, and off while collectors are
+    They are on from the start of the idle baseline to the end of the measurement, and off while collectors are
     started or logs copied.
     """
     is_on = False
@@ -298,9 +304,9 @@ def make_quota_switch(resources: dict) -> Callable[[str], bool]:
         nonlocal is_on
         if line.startswith(BASELINE_LINE) and not is_on:
             is_on = True
-            server_lifecycle.switch_cpu_quota(resources, on=True)
+            server_lifecycle.switch_limits(running, on=True)
         elif line.startswith(COPY_LINE):
-            server_lifecycle.switch_cpu_quota(resources, on=False)
+            server_lifecycle.switch_limits(running, on=False)
         return False
 
     return process_line
@@ -385,7 +391,7 @@ def record_run(
     TestbedError
         If the run could not be recorded.
     """
-    server_lifecycle.switch_cpu_quota(running["resources"], on=False)
+    server_lifecycle.switch_limits(running, on=False)
     reset_guests(running)
     files = STATE / "loads"
     plan_file = files / f"{run.server}-{run.name}.plan.json"
@@ -401,13 +407,13 @@ def record_run(
     latency_log = files / f"{run.server}-{run.name}.latency"
     pids = [guest["qemu_pid"] for guest in running["guests"].values()]
     idle = IdleCpuMonitor(pids, float("inf") if max_idle_cpus is None else max_idle_cpus)
-    switch_quota = make_quota_switch(running["resources"])
+    switch_limits = make_limits_switch(running)
     recorder = str(COLLECTORS / "client" / "record_experiment.py")
     with logging_memory_latency(latency_log):
         code = run_in_loads_group(
             [interpreter, "-B", recorder, str(plan_file), "--out", str(out), "--discard"],
             timeout=before_s + 4 * run.seconds + 900,
-            on_line=lambda line: switch_quota(line) or idle.process_line(line),
+            on_line=lambda line: switch_limits(line) or idle.process_line(line),
             env={**os.environ, "TMPDIR": str(temporary)},
         )
     if not out.is_dir():

@@ -199,10 +199,7 @@ def start_server(
             wait_for_guest(guest, folder, deadline)
         for guest in guests:
             set_guest_clock(guest)
-        switch_cpu_quota(resources, on=True)
-        for guest in running["guests"].values():
-            if guest["disk_pid"]:
-                disks.switch_delays(guest["disk_pid"], on=True)
+        switch_limits(running, on=True)
         running["boot_s"] = round(time.monotonic() - started, 1)
         print_status(
             f"server {server}: {', '.join(guests)} up in {running['boot_s']} s ({accelerator})"
@@ -223,6 +220,14 @@ def switch_cpu_quota(resources: dict, on: bool) -> None:
     quota = resources["cpu_quota"] if on else len(cpus)
     groups = ControlGroups()
     groups.create("servers", groups.format_cpu_settings(cpus, quota, resources["cpu_period_us"]))
+
+
+def switch_limits(running: dict, on: bool) -> None:
+    """Limit the CPU time of a running server's guests and delay their disks' replies, or neither."""
+    switch_cpu_quota(running["resources"], on)
+    for guest in running["guests"].values():
+        if guest["disk_pid"]:
+            disks.switch_delays(guest["disk_pid"], on)
 
 
 def choose_load_cpu(resources: dict) -> int:

@@ -92,23 +92,23 @@ def test_lines_of_other_processes_are_dropped():
 # -- the recorder's progress lines
 
 
-def test_quota_is_on_during_the_measurement_only(monkeypatch, capfd):
+def test_limits_are_on_during_the_measurement_only(monkeypatch, capfd, running):
     switched = []
     monkeypatch.setattr(
         experiment.server_lifecycle,
-        "switch_cpu_quota",
-        lambda resources, on: switched.append((resources["cpu_quota"], on)),
+        "switch_limits",
+        lambda running, on: switched.append((running["server"], on)),
     )
     output = "db: started\nidle baseline: 20 s to go\nidle baseline: 10 s to go\n" + (
         "load db: 30 s\nafter the load: 3 s to go\nfetching the logs\nrecorded\n"
     )
-    switch_quota = experiment.make_quota_switch({"cpu_quota": 0.5})
-    experiment.relay_lines(io.StringIO(output), switch_quota, pytest.fail)
-    assert switched == [(0.5, True), (0.5, False)]
+    switch_limits = experiment.make_limits_switch(running)
+    experiment.relay_lines(io.StringIO(output), switch_limits, pytest.fail)
+    assert switched == [("first", True), ("first", False)]
     assert capfd.readouterr().err == output
 
 
-def test_recorder_prints_the_lines_that_switch_the_quota():
+def test_recorder_prints_the_lines_that_switch_the_limits():
     source = "".join(path.read_text() for path in COLLECTORS.rglob("*.py"))
     assert f'"{BASELINE_LINE}"' in source
     assert f'"{experiment.COPY_LINE}"' in source

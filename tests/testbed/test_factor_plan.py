@@ -111,10 +111,10 @@ def test_run_has_the_loads_and_hardware_of_its_cell(factor_runs):
     runs = {run.name: run for run in factor_runs}
     web, db = runs["web-16-1"], runs["db-16-1"]  # all factors at their second level
     assert web.server == db.server == "half-cpu" and runs["web-01-1"].server == "whole-cpu"
-    assert web.loads["web"].to_json() == {"kind": "open", "rate_per_s": 15.0, "arrivals": "poisson"}
-    assert (web.loads["db"].threads, db.loads["db"].threads) == (4, 12)
-    assert (db.loads["web"].rate, db.loads["web"].arrivals) == (10, "even")
-    assert (runs["web-01-1"].loads["web"].rate, runs["db-01-1"].loads["db"].threads) == (5, 2)
+    assert web.loads["web"].to_json() == {"kind": "open", "rate_per_s": 10.0, "arrivals": "poisson"}
+    assert (web.loads["db"].threads, db.loads["db"].threads) == (2, 6)
+    assert (db.loads["web"].rate, db.loads["web"].arrivals) == (5, "even")
+    assert (runs["web-01-1"].loads["web"].rate, runs["db-01-1"].loads["db"].threads) == (4, 2)
     assert set(runs["web-01-1"].loads) == {"web"} and set(runs["db-01-1"].loads) == {"db"}
     for hardware in web.hardware.values():
         assert (hardware.vcpus, hardware.memory_bytes) == (2, 256 << 20)
