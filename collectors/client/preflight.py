@@ -7,6 +7,7 @@ before anything is started or created.
 
 import glob
 import os
+import re
 import shutil
 import subprocess
 
@@ -16,7 +17,7 @@ import texts
 from check_table import NOTE, OK, PROBLEM
 from load_generators import read_secret, read_tool_version
 
-CLIENT_LOGS = ("httperf.log", "sysbench.log")  # that the pipeline reads
+CLIENT_LOG = re.compile(r"(httperf|sysbench)(-.*)?\.log\Z")  # that the pipeline reads
 SERVER_LOGS = {
     "HTTP request": "access.log",
     "transaction": "general.log",
@@ -102,7 +103,7 @@ def check_load(name, load, plan, checks):
             PROBLEM,
             texts.TIMEOUT_TOO_SHORT % (load["timeout_s"], command.duration_s),
         )
-    if load["log"] not in CLIENT_LOGS:
+    if not CLIENT_LOG.match(load["log"]):
         checks.add("load." + name, NOTE, texts.UNKNOWN_CLIENT_LOG % load["log"])
 
 

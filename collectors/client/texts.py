@@ -269,7 +269,7 @@ TIMEOUT_TOO_SHORT = "timeout_s is %g, but the command takes %g s"
 AT_MOST_TOO_SHORT = (
     "the collectors end by themselves after %g s, but the recording takes %g s: raise at_most_s"
 )
-UNKNOWN_CLIENT_LOG = "log %s: the pipeline reads httperf.log and sysbench.log only"
+UNKNOWN_CLIENT_LOG = "log %s: the pipeline reads httperf.log, sysbench.log, httperf-NAME.log and sysbench-NAME.log only"
 OPEN_LOAD = "open, %g per second"
 CLOSED_LOAD = "closed, %d clients, think time %g s"
 IDLE_SERVER = "no load: it is idle in this run"

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from . import TestbedError, image_build
 from .cleanup import CleanupList
+from .guests import get_image
 from .shell import run_command
 
 PACED_DISK = Path(__file__).with_name("paced_disk.py")
@@ -32,9 +33,8 @@ def copy_image(guest: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{guest}.img"
     partial = path.with_suffix(".partial")
-    run_command(
-        "cp", "--reflink=auto", "--sparse=always", image_build.get_image_path(guest), partial
-    )
+    source = image_build.get_image_path(get_image(guest))
+    run_command("cp", "--reflink=auto", "--sparse=always", source, partial)
     partial.rename(path)
 
 

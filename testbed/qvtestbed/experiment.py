@@ -19,15 +19,16 @@ from typing import IO
 
 from . import TestbedError, disks, image_content, memory_latency, server_lifecycle
 from .console import print_status
-from .guests import DATABASE_ROWS, DOCUMENTS, SERVICE_PORTS
+from .guests import DATABASE_ROWS, DOCUMENTS, NAME, get_image, get_service_port
 from .idle_cpu import BASELINE_LINE, IdleCpuMonitor
 from .paths import COLLECTORS, STATE
 from .runs import DatabaseLoad, Run, WebLoad
 
 COPY_LINE = "fetching the logs"
 """How the recorder's progress line begins after the measurement, when it copies the logs."""
-GUEST_PROCESS = re.compile("guest=(web|db)[, ]")
+GUEST_PROCESS = re.compile(f"guest={NAME.pattern}[, ]")
 """What the command lines of the guests' QEMU processes contain."""
+# by image
 SERVER_PROCESSES = {"web": "^apache2$", "db": "^(mariadbd|mysqld)$"}
 LOGS = {
     "web": {"access.log": "/var/log/apache2/access.log"},
@@ -56,11 +57,11 @@ class NotIdleError(TestbedError):
     """The idle guests use more CPU time than the plan allows; nothing was recorded."""
 
 
-def write_uri_list(run: Run, n_requests: int) -> Path:
-    """Write httperf's list of documents, drawn uniformly with the run's seed; return its path."""
-    path = STATE / "loads" / f"{run.server}-{run.name}.wlog"
+def write_uri_list(run: Run, guest: str, n_requests: int) -> Path:
+    """Write httperf's list of documents for a guest, drawn uniformly with its seed; return the list's path."""
+    path = STATE / "loads" / f"{run.server}-{run.name}-{guest}.wlog"
     path.parent.mkdir(parents=True, exist_ok=True)
-    generator = random.Random(run.seed)
+    generator = random.Random(run.compute_seed(guest))
     path.write_bytes(
         b"".join(
             image_content.format_document_path(generator.randrange(DOCUMENTS)).encode() + b"\0"
@@ -70,7 +71,7 @@ def write_uri_list(run: Run, n_requests: int) -> Path:
     return path
 
 
-def build_httperf_command(load: WebLoad, seconds: int, uris: Path) -> list[str]:
+def build_httperf_command(load: WebLoad, guest: str, seconds: int, uris: Path) -> list[str]:
     """Build the command of the web load."""
     arrivals = (
         ["--rate", str(load.rate)]
@@ -90,19 +91,19 @@ def build_httperf_command(load: WebLoad, seconds: int, uris: Path) -> list[str]:
         "--server",
         "127.0.0.1",
         "--port",
-        str(SERVICE_PORTS["web"]),
+        str(get_service_port(guest)),
         f"--wlog=y,{uris}",
     ]
 
 
-def build_sysbench_command(load: DatabaseLoad, seconds: int, seed: int) -> list[str]:
+def build_sysbench_command(load: DatabaseLoad, guest: str, seconds: int, seed: int) -> list[str]:
     """Build the command of the database load."""
     return [
         "sysbench",
         "oltp_read_write",
         "--db-driver=mysql",
         "--mysql-host=127.0.0.1",
-        f"--mysql-port={SERVICE_PORTS['db']}",
+        f"--mysql-port={get_service_port(guest)}",
         "--mysql-user=sbtest",
         "--mysql-password=sbtest",
         "--mysql-db=sbtest",
@@ -142,25 +143,25 @@ def build_recorder_plan(
             "destination": name,
             "ssh_options": ["-F", str(server_lifecycle.SSH_CONFIG)],
             "hostname": name,
-            "tasks": SERVER_PROCESSES[name],
-            "logs": LOGS[name],
+            "tasks": SERVER_PROCESSES[get_image(name)],
+            "logs": LOGS[get_image(name)],
         }
         servers[name] = {
             "role": name,
-            "server_processes": SERVER_PROCESSES[name],
+            "server_processes": SERVER_PROCESSES[get_image(name)],
             "qemu_process": f"guest={name}[, ]",
             "virtual_disk": guest["virtual_disk"],
             "host_disk": guest["device"].removeprefix("/dev/"),
         }
     for name, load in run.loads.items():
         if isinstance(load, WebLoad):
-            command = build_httperf_command(
-                load, run.seconds, write_uri_list(run, load.rate * run.seconds)
-            )
-            request, log = "HTTP request", "httperf.log"
+            uris = write_uri_list(run, name, load.rate * run.seconds)
+            command = build_httperf_command(load, name, run.seconds, uris)
+            request, tool = "HTTP request", "httperf"
         else:
-            command = build_sysbench_command(load, run.seconds, run.seed)
-            request, log = "transaction", "sysbench.log"
+            command = build_sysbench_command(load, name, run.seconds, run.compute_seed(name))
+            request, tool = "transaction", "sysbench"
+        log = f"{tool}.log" if name == get_image(name) else f"{tool}-{name}.log"
         servers[name]["workload"] = {**load.to_json(), "request": request}
         loads[name] = {"command": command, "log": log, "timeout_s": 3 * run.seconds + 60}
     return {
@@ -188,12 +189,13 @@ def warm_up(running: dict, seconds: int = 20) -> None:
     server_lifecycle.switch_limits(running, on=False)
     run = Run(running["server"], "warm-up", "warm-up", seconds, {})
     commands = []
-    if "web" in running["guests"]:
-        load = WebLoad(20, "even")
-        uris = write_uri_list(run, load.rate * seconds)
-        commands.append(build_httperf_command(load, seconds, uris))
-    if "db" in running["guests"]:
-        commands.append(build_sysbench_command(DatabaseLoad(8), seconds, 1))
+    for guest in running["guests"]:
+        if get_image(guest) == "web":
+            load = WebLoad(20, "even")
+            uris = write_uri_list(run, guest, load.rate * seconds)
+            commands.append(build_httperf_command(load, guest, seconds, uris))
+        else:
+            commands.append(build_sysbench_command(DatabaseLoad(8), guest, seconds, 1))
     processes = [
         subprocess.Popen(
             server_lifecycle.wrap_in_group("loads", command),
@@ -222,7 +224,9 @@ def reset_guests(running: dict) -> None:
     """
     with ThreadPoolExecutor() as pool:
         outputs = pool.map(
-            lambda guest: server_lifecycle.run_in_guest(guest, RESET_SCRIPTS[guest], limit_s=180),
+            lambda guest: server_lifecycle.run_in_guest(
+                guest, RESET_SCRIPTS[get_image(guest)], limit_s=180
+            ),
             running["guests"],
         )
         for guest, output in zip(running["guests"], outputs, strict=True):

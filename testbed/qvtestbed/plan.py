@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from . import TestbedError, factor_plan, servers
-from .guests import DATABASE_ROWS, DOCUMENT_BYTES, DOCUMENTS
+from . import TestbedError, factor_plan, listed_plan, servers
+from .guests import DATABASE_ROWS, DOCUMENT_BYTES, DOCUMENTS, GUESTS, get_image, split_name
 from .paths import STUDY_PLAN, read_json
 from .runs import SAFE_NAME, DatabaseLoad, Run, WebLoad
 
@@ -21,6 +21,38 @@ KEYS = (
     "sweep",
     "held_out",
 )
+VIRTUAL_SERVERS = {
+    "web": {
+        "title": "Web server",
+        "vcpus": 1,
+        "software": "Debian 12, Apache 2.4 prefork (5 processes at the start, one "
+        "request per connection)",
+        "content": f"{DOCUMENTS} documents of {DOCUMENT_BYTES} bytes, "
+        "requested in random order, page cache empty at the start of each run",
+    },
+    "db": {
+        "title": "Database server",
+        "vcpus": 1,
+        "software": "Debian 12, MariaDB 10.11 (general query log on, buffer pool 64 MiB, O_DIRECT)",
+        "content": f"one table of {DATABASE_ROWS} rows",
+    },
+}
+WORKLOADS = {
+    "web": {
+        "tool": "httperf",
+        "kind": "open",
+        "title": "connections at a given rate, one request each; even: equal "
+        "interarrival times (--rate), poisson: exponential ones (--period=e)",
+    },
+    "db": {
+        "tool": "sysbench",
+        "kind": "closed",
+        "script": "oltp_read_write",
+        "title": "threads that run transactions without think time, rows drawn "
+        "uniformly (--rand-type=uniform)",
+    },
+}
+"""By image, as study.json describes them."""
 
 
 def list_case_study_runs(server: str, plan: dict) -> list[Run]:
@@ -69,14 +101,20 @@ def format_name(name: str, number: int) -> str:
 
 def list_resources(plan: dict) -> dict[str, dict]:
     """Return the resources of each server of the plan: servers.json's, or its own if it has factors."""
-    return factor_plan.list_resources(plan) if "factors" in plan else servers.read_servers()
+    if "factors" in plan:
+        return factor_plan.list_resources(plan)
+    if "starts" in plan:
+        return listed_plan.list_resources(plan)
+    return servers.read_servers()
 
 
 def list_runs(plan: dict, servers: Collection[str]) -> list[Run]:
-    """List all runs of the plan in the order of recording: server by server, the case study first; or as planned
-    in the blocks of a designed experiment."""
+    """List all runs of the plan in the order of recording: server by server, the case study first; or in the order
+    of the plan, if it has factors or lists its runs."""
     if "factors" in plan:
         return factor_plan.list_runs(plan)
+    if "starts" in plan:
+        return listed_plan.list_runs(plan)
     runs = []
     for server in servers:
         for part, key in (
@@ -100,7 +138,7 @@ def list_runs(plan: dict, servers: Collection[str]) -> list[Run]:
 
 def list_held_out(plan: dict, servers: Collection[str]) -> list[str]:
     """List the paths of the runs that no model may be fitted to. They are chosen before recording."""
-    if "factors" in plan:
+    if "case_study" not in plan:
         return []
     held_out = plan["held_out"]
     case = plan["case_study"]
@@ -159,44 +197,15 @@ def build_study_manifest(
             "load": {name: load.to_json() for name, load in run.loads.items()},
             **run.details,
         }
+    guests = listed_plan.list_guests(plan) if "starts" in plan else GUESTS
     manifest = {
         "format": "queuevisor-study/1",
         "study": plan["study"],
         "title": plan["title"],
         "recorded": date,
         "servers": server_entries,
-        "virtual_servers": {
-            "web": {
-                "title": "Web server",
-                "vcpus": 1,
-                "software": "Debian 12, Apache 2.4 prefork (5 processes at the start, one "
-                "request per connection)",
-                "content": f"{DOCUMENTS} documents of {DOCUMENT_BYTES} bytes, "
-                "requested in random order, page cache empty at the start of each run",
-            },
-            "db": {
-                "title": "Database server",
-                "vcpus": 1,
-                "software": "Debian 12, MariaDB 10.11 (general query log on, buffer pool 64 MiB, "
-                "O_DIRECT)",
-                "content": f"one table of {DATABASE_ROWS} rows",
-            },
-        },
-        "workloads": {
-            "web": {
-                "tool": "httperf",
-                "kind": "open",
-                "title": "connections at a given rate, one request each; even: equal "
-                "interarrival times (--rate), poisson: exponential ones (--period=e)",
-            },
-            "db": {
-                "tool": "sysbench",
-                "kind": "closed",
-                "script": "oltp_read_write",
-                "title": "threads that run transactions without think time, rows drawn "
-                "uniformly (--rand-type=uniform)",
-            },
-        },
+        "virtual_servers": {guest: describe_guest(guest) for guest in guests},
+        "workloads": {guest: WORKLOADS[get_image(guest)] for guest in guests},
         "runs": runs,
         "held_out": [
             name
@@ -209,7 +218,7 @@ def build_study_manifest(
         for virtual_server in manifest["virtual_servers"].values():
             if "vcpus" in plan["factors"]:
                 del virtual_server["vcpus"]
-    else:
+    if "case_study" in plan:
         case = plan["case_study"]
         manifest["case_study"] = {
             "web": f"web-{case['web_rate']:03d}-a",
@@ -219,10 +228,18 @@ def build_study_manifest(
     return manifest
 
 
+def describe_guest(guest: str) -> dict:
+    """Describe a guest as study.json does; the title of one of several has its number."""
+    image, number = split_name(guest)
+    entry = VIRTUAL_SERVERS[image]
+    return {**entry, "title": f"{entry['title']} {number}" if number else entry["title"]}
+
+
 def read_plan(path: Path = STUDY_PLAN) -> dict:
     """Read the plan and check that its keys are present and its name is safe."""
     plan = read_json(path)
-    for key in factor_plan.KEYS if "factors" in plan else KEYS:
+    keys = factor_plan.KEYS if "factors" in plan else listed_plan.KEYS if "starts" in plan else KEYS
+    for key in keys:
         if key not in plan:
             raise TestbedError(f"{path}: key {key!r} is missing")
     if not SAFE_NAME.match(plan["study"]):
@@ -232,4 +249,6 @@ def read_plan(path: Path = STUDY_PLAN) -> dict:
         )
     if "factors" in plan:
         factor_plan.check(plan, path)
+    if "starts" in plan:
+        listed_plan.check(plan, path)
     return plan

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import TestbedError
-from .guests import GUEST_SERVICE_PORTS, SERVICE_PORTS, SSH_PORTS
+from .guests import GUEST_SERVICE_PORTS, get_image, get_service_port, get_ssh_port
 
 PROGRAM = "qemu-system-x86_64"
 KERNEL_PARAMETERS = (
@@ -85,8 +85,8 @@ def build_command(
     forwards = ",".join(
         f"hostfwd=tcp:127.0.0.1:{host_port}-:{guest_port}"
         for host_port, guest_port in (
-            (SSH_PORTS[guest], 22),
-            (SERVICE_PORTS[guest], GUEST_SERVICE_PORTS[guest]),
+            (get_ssh_port(guest), 22),
+            (get_service_port(guest), GUEST_SERVICE_PORTS[get_image(guest)]),
         )
     )
     return [

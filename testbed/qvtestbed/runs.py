@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
+from .guests import get_image
 from .qemu import Hardware
 
 SAFE_NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
@@ -64,7 +65,7 @@ class Run:
         """Return the run's name within the study: server/run."""
         return f"{self.server}/{self.name}"
 
-    @property
-    def seed(self) -> int:
-        """Return the random seed: the same run always requests the same documents and rows."""
-        return int(hashlib.sha256(self.path.encode()).hexdigest()[:7], 16)
+    def compute_seed(self, guest: str) -> int:
+        """Compute the random seed of a guest's load: the same run always requests the same documents and rows."""
+        name = self.path if guest == get_image(guest) else f"{self.path}/{guest}"
+        return int(hashlib.sha256(name.encode()).hexdigest()[:7], 16)

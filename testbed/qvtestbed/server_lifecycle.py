@@ -9,13 +9,14 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import TestbedError, delay_accounting, disks, image_build, listen_backlog, qemu
 from .cgroups import ControlGroups
 from .cleanup import CleanupList, read_boot_id
 from .console import print_status
-from .guests import GUESTS, SERVICE_PORTS, SSH_PORTS
+from .guests import SSH_PORTS, get_image, get_service_port, get_ssh_port
 from .paths import STATE
 from .qemu import Hardware
 
@@ -60,15 +61,16 @@ class TestbedLock:
         self.file.close()
 
 
-def write_ssh_config() -> None:
-    """Write the configuration for `ssh -F …/config web`: no prompts, host keys checked."""
+def write_ssh_config(guests: Iterable[str]) -> None:
+    """Write the configuration for `ssh -F …/config web`: no prompts, the image's host key checked."""
     hosts = [
         f"""Host {guest}
   HostName 127.0.0.1
-  Port {SSH_PORTS[guest]}
+  Port {get_ssh_port(guest)}
   User root
   IdentityFile {image_build.get_ssh_key_path()}
   IdentitiesOnly yes
+  HostKeyAlias [127.0.0.1]:{SSH_PORTS[get_image(guest)]}
   UserKnownHostsFile {image_build.get_known_hosts_path()}
   StrictHostKeyChecking yes
   BatchMode yes
@@ -76,7 +78,7 @@ def write_ssh_config() -> None:
   ServerAliveInterval 30
   LogLevel ERROR
 """
-        for guest in GUESTS
+        for guest in guests
     ]
     SSH_CONFIG.parent.mkdir(parents=True, exist_ok=True)
     SSH_CONFIG.write_text("".join(hosts))
@@ -153,12 +155,14 @@ def start_server(
         stop_server()
         cleanup = CleanupList(CLEANUP_LIST)
     for guest in guests:
-        if not image_build.is_built(guest):
-            raise TestbedError(f"the image of {guest} is not built; run `testbed.py build`")
+        if not image_build.is_built(get_image(guest)):
+            raise TestbedError(
+                f"the image of {get_image(guest)} is not built; run `testbed.py build`"
+            )
     accelerator = choose_accelerator(accelerator)
     folder = STATE / "servers" / server
     folder.mkdir(parents=True, exist_ok=True)
-    write_ssh_config()
+    write_ssh_config(guests)
     started = time.monotonic()
     try:
         enable_delay_accounting(cleanup, os.getpid())
@@ -185,7 +189,7 @@ def start_server(
                 "device": disk["device"],
                 "virtual_disk": hardware[guest].virtual_disk,
                 "disk_pid": disk["pid"],
-                "port": SERVICE_PORTS[guest],
+                "port": get_service_port(guest),
             }
         if resources["disk"]["kind"] == "blkio":
             device = disks.find_block_device(folder)
@@ -278,8 +282,8 @@ def start_guest(
         accelerator=accelerator,
         disk=running_guest["device"],
         folder=folder,
-        kernel=image_build.get_kernel_path(guest),
-        initrd=image_build.get_initrd_path(guest),
+        kernel=image_build.get_kernel_path(get_image(guest)),
+        initrd=image_build.get_initrd_path(get_image(guest)),
     )
     log_file = folder / f"{guest}.qemu.log"
     with log_file.open("wb") as log:
@@ -299,7 +303,7 @@ def start_guest(
     if process.poll() is not None:
         output = log_file.read_text(errors="replace").strip()
         raise TestbedError(f"QEMU of {guest} ended at its start: {output[-500:]}")
-    ports = {SSH_PORTS[guest], SERVICE_PORTS[guest]}
+    ports = {get_ssh_port(guest), get_service_port(guest)}
     for _ in range(100):
         if listen_backlog.set_backlog(process.pid, ports) == ports:
             return
@@ -310,11 +314,11 @@ def start_guest(
 def wait_for_guest(guest: str, folder: Path, deadline: float) -> None:
     """Wait until ssh and the service of a guest respond."""
     checks = (
-        (f"ssh of {guest}", SSH_PORTS[guest], is_sending),
+        (f"ssh of {guest}", get_ssh_port(guest), is_sending),
         (
             f"service of {guest}",
-            SERVICE_PORTS[guest],
-            is_serving_http if guest == "web" else is_sending,
+            get_service_port(guest),
+            is_serving_http if get_image(guest) == "web" else is_sending,
         ),
     )
     for name, port, is_ready in checks:

@@ -16,11 +16,11 @@ from qvtestbed.paths import COLLECTORS
 
 
 def test_httperf_arrivals_are_evenly_spaced_or_exponential():
-    even = experiment.build_httperf_command(runs.WebLoad(20, "even"), 60, Path("/u"))
+    even = experiment.build_httperf_command(runs.WebLoad(20, "even"), "web", 60, Path("/u"))
     assert even[even.index("--rate") + 1] == "20"
     assert even[even.index("--num-conns") + 1] == "1200"
     assert even[even.index("--num-calls") + 1] == "1"
-    poisson = experiment.build_httperf_command(runs.WebLoad(20, "poisson"), 60, Path("/u"))
+    poisson = experiment.build_httperf_command(runs.WebLoad(20, "poisson"), "web", 60, Path("/u"))
     assert "--period=e0.05" in poisson
     assert "--rate" not in poisson
 
@@ -28,8 +28,8 @@ def test_httperf_arrivals_are_evenly_spaced_or_exponential():
 @pytest.mark.parametrize(
     "command",
     [
-        experiment.build_httperf_command(runs.WebLoad(5, "even"), 10, Path("/u")),
-        experiment.build_sysbench_command(runs.DatabaseLoad(16), 10, 1),
+        experiment.build_httperf_command(runs.WebLoad(5, "even"), "web", 10, Path("/u")),
+        experiment.build_sysbench_command(runs.DatabaseLoad(16), "db", 10, 1),
     ],
 )
 def test_loads_connect_only_to_loopback(command):
@@ -62,12 +62,32 @@ def test_recorder_accepts_the_plan(planned, running, tmp_path, monkeypatch):
 def test_all_requested_documents_exist(tmp_path, monkeypatch):
     monkeypatch.setattr(experiment, "STATE", tmp_path)
     run = runs.Run("first", "r", "p", 10, {})
-    uris = experiment.write_uri_list(run, 500).read_bytes().split(b"\0")
+    uris = experiment.write_uri_list(run, "web", 500).read_bytes().split(b"\0")
     assert uris.pop() == b""
     assert len(uris) == 500
     numbers = [re.fullmatch(rb"/d(\d{3})/f(\d{6})\.bin", uri).groups() for uri in uris]
     assert all(int(number) % 200 == int(folder) for folder, number in numbers)
     assert max(int(number) for _, number in numbers) < DOCUMENTS
+
+
+def test_guests_of_one_image_have_ports_seeds_and_logs_of_their_own(running, tmp_path, monkeypatch):
+    monkeypatch.setattr(experiment, "STATE", tmp_path)
+    guests = [f"web{number}" for number in range(1, 5)]
+    running["guests"] = dict.fromkeys(guests, running["guests"]["web"])
+    run = runs.Run("first", "web-4", "p", 10, dict.fromkeys(guests, runs.WebLoad(10, "even")))
+    recorder_plan = experiment.build_recorder_plan("s", run, running, 5, 1)
+    checked = experiment_plan.check_plan(recorder_plan, str(tmp_path / "s" / "first" / "web-4"))
+    commands = [load["command"] for load in checked["loads"].values()]
+    ports = [command[command.index("--port") + 1] for command in commands]
+    assert ports == ["28090", "28100", "28110", "28120"]
+    assert len({Path(command[-1].split(",")[1]).read_bytes() for command in commands}) == 4
+    logs = [load["log"] for load in checked["loads"].values()]
+    assert logs == [f"httperf-{name}.log" for name in guests]
+    for name in guests:
+        assert recorder_plan["virtual_servers"][name]["qemu_process"] == f"guest={name}[, ]"
+        assert recorder_plan["roles"][name]["tasks"] == "^apache2$"
+        assert experiment.GUEST_PROCESS.search(f"-name guest={name},debug-threads=on")
+    assert run.compute_seed("web") == runs.Run("first", "web-4", "x", 1, {}).compute_seed("db")
 
 
 def test_lines_of_other_processes_are_dropped():

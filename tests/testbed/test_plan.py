@@ -74,9 +74,11 @@ def test_unsafe_study_name_is_rejected(tmp_path, study_plan, name):
 
 
 def test_seeds_differ_between_runs_and_are_reproducible(planned):
-    assert len({run.seed for run in planned}) == len(planned)
+    assert len({run.compute_seed("web") for run in planned}) == len(planned)
     again = plan.list_runs(plan.read_plan(), servers.read_servers())
-    assert [run.seed for run in again] == [run.seed for run in planned]
+    assert [run.compute_seed("web") for run in again] == [
+        run.compute_seed("web") for run in planned
+    ]
 
 
 def test_study_manifest_lists_only_recorded_runs(study_plan, planned):
