@@ -18,7 +18,7 @@ A station's factor is φ(t) = Σ c(j) t^j with t = Σ_c D_c z_c. From j = T on, 
 and :mod:`multiclass` compute G, and :mod:`convolve` combines them. Short, because it only names the public functions.
 """
 
-from pipeline.network.convolution.convolve import ConvolutionSolution, convolve
+from pipeline.network.convolution.convolve import ConvolutionSolution, convolve, sweep_closed
 from pipeline.network.convolution.problem import TooLargeError
 
-__all__ = ["ConvolutionSolution", "TooLargeError", "convolve"]
+__all__ = ["ConvolutionSolution", "TooLargeError", "convolve", "sweep_closed"]

@@ -89,6 +89,63 @@ def convolve(
     return ConvolutionSolution(throughput, queues, marginals)
 
 
+def sweep_closed(
+    demands_s: ArrayLike, population: int, think_time_s: float, services: Sequence[Service]
+) -> Array:
+    """Throughput of a closed single-class network at every population 0 … N, exactly, from one convolution.
+
+    :func:`pipeline.network.closed.sweep_populations` does the same for single-server queues only.
+
+    Parameters
+    ----------
+    demands_s : array_like, shape (K,)
+        Service demands D ≥ 0, seconds per customer.
+    population : int
+        N ≥ 1, customers.
+    think_time_s : float
+        Z ≥ 0, seconds.
+    services : sequence of Service, length K
+
+    Returns
+    -------
+    ndarray, shape (N + 1,)
+        X(n), customers per second.
+
+    Raises
+    ------
+    TooLargeError
+        As :func:`convolve`.
+    ValueError
+        If the population is 0, or there is neither a demand nor a think time.
+
+    Examples
+    --------
+    >>> sweep_closed([0.02], 3, 0.0, [Service.queue(2)]).round(6).tolist()
+    [0.0, 50.0, 100.0, 100.0]
+    """
+    demands = np.asarray(demands_s, float)[:, None]
+    scale = max(float(demands.max(initial=0)), think_time_s)
+    if scale <= 0 or population < 1:
+        raise ValueError("a closed class needs customers, and a demand or a think time")
+    problem = ConvolutionProblem.from_network(
+        demands / scale,
+        np.array([population]),
+        np.array([think_time_s / scale]),
+        services,
+        np.zeros(len(services)),
+        set(),
+    )
+    space, x = SingleClass(problem), scaling_rates(problem)
+    for backend in (space.linear(x), space.log_space(x)):
+        g = backend.delay_factor()
+        for k in problem.factors:
+            g = backend.fold_station(g, k)
+        ratios = backend.population_ratios(g)
+        if ratios is not None:
+            return np.concatenate(([0.0], x[0] * ratios / scale))
+    raise TooLargeError("the normalizing constant underflows even in log space")
+
+
 def solve_with(
     problem: ConvolutionProblem, backend: Backend, x: Array
 ) -> ConvolutionSolution | None:

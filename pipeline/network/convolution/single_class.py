@@ -38,11 +38,11 @@ class SingleClass:
         work += per_level * depth
         check_resources(work, self.customers)
 
-    def linear(self, x: Array) -> Backend:
+    def linear(self, x: Array) -> _LinearSingleClass:
         """The backend that holds G itself."""
         return _LinearSingleClass(self.problem, x)
 
-    def log_space(self, x: Array) -> Backend:
+    def log_space(self, x: Array) -> _LinearSingleClass:
         """The backend that holds log G."""
         stations = len(self.problem.factors)
         work = 30 * stations * (stations.bit_length() + 1) * self.customers**2
@@ -82,6 +82,12 @@ class _LinearSingleClass(Backend):
             return None
         return np.array([g[-2] / g[-1]])
 
+    def population_ratios(self, g: Array) -> Array | None:
+        """G(n − 1) / G(n), n = 1 … N; None if too much has underflowed."""
+        if not np.all((g > MIN_CONSTANT) & (g < np.inf)):
+            return None
+        return g[:-1] / g[1:]
+
     def single_server_queue(self, k: int, g: Array) -> Array:
         rho = self.utilization(k)
         powers = rho ** self.n[1:] if rho > 0 else np.zeros(self.customers)
@@ -110,6 +116,9 @@ class _LogSingleClass(_LinearSingleClass):
         if not np.isfinite(g[-1]):
             return None
         return np.exp(g[-2:-1] - g[-1])
+
+    def population_ratios(self, g: Array) -> Array | None:
+        return np.exp(g[:-1] - g[1:]) if np.all(np.isfinite(g)) else None
 
     def station_queue(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
         p = np.exp(self.log_p(k) + without[::-1] - g[-1])
