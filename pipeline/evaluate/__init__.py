@@ -9,6 +9,8 @@
 :mod:`transfer`             predictions across servers, and of co-located runs
 :mod:`server_ratio`         ratios of two servers
 :mod:`published`            the paper's published numbers
+:mod:`published_studies`    measurements and models of other authors
+:mod:`missing_station`      whether a closed model lacks a station, from X(N)
 :mod:`texts`                outcomes, notes and reasons for a missing value
 
 Short, because each module is imported by its own name.

@@ -6,6 +6,7 @@ Derived quantities assume equation 10 with the service demand in its own denomin
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -31,23 +32,24 @@ QUANTITIES = {
 }
 
 
-def _read(raw: Path | str, name: str) -> pl.DataFrame:
-    return pl.read_csv(project_path(raw) / FOLDER / name, infer_schema_length=None)
+def read_published(raw: Path | str, name: str, **options: Any) -> pl.DataFrame:
+    """A file of the folder of published numbers; ``options`` are those of :func:`polars.read_csv`."""
+    return pl.read_csv(project_path(raw) / FOLDER / name, infer_schema_length=None, **options)
 
 
 def read_tables(raw: Path | str) -> pl.DataFrame:
     """Tables I and II: ``table``, ``server``, ``virtual_server`` and the columns of ``QUANTITIES``."""
-    return _read(raw, "tables.csv").with_columns(pl.col(*QUANTITIES).cast(pl.Float64))
+    return read_published(raw, "tables.csv").with_columns(pl.col(*QUANTITIES).cast(pl.Float64))
 
 
 def read_servers(raw: Path | str) -> pl.DataFrame:
     """The two physical servers as the paper describes them; null where it does not."""
-    return _read(raw, "servers.csv")
+    return read_published(raw, "servers.csv")
 
 
 def read_workloads(raw: Path | str) -> pl.DataFrame:
     """The two virtual servers, what they run, and their load."""
-    return _read(raw, "workloads.csv")
+    return read_published(raw, "workloads.csv")
 
 
 def derive_quantities(tables: pl.DataFrame, workloads: pl.DataFrame) -> pl.DataFrame:

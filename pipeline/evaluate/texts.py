@@ -66,3 +66,23 @@ def no_resources(server: str) -> str:
 def no_cpu_quota(server: str) -> str:
     """study.json lacks the CPU quota of a server."""
     return f"study.json does not state the CPU quota of {server}"
+
+
+NO_STATION_MISSING = "no station missing"
+STATION_MISSING = "a station is missing"
+CPU_LIMITS = "the CPU limits the throughput"
+UNDECIDED = "not decided"
+"""Outcomes of ``missing_station.judge_stations``."""
+
+CRITERION_LITTLE = "N = X R: largest relative difference"
+CRITERION_X = "model of the CPU: largest relative error of X"
+CRITERION_R = "model of the CPU: largest relative error of R"
+CRITERION_CPU = "CPU utilization at the highest level"
+CRITERION_FIT = "limiting station fitted to X(N): largest relative error of X"
+CRITERION_SLOWER = "lower limit of its demand over the CPU time per transaction and processor"
+
+WRONG_QUEUE = (
+    "ρ P(wait) (1 − ρ) is printed for ρ P(wait) / (1 − ρ); E[n] = E[nq] + m ρ does not hold"
+)
+WRONG_LITTLE = "N = X R does not hold"
+ONE_PRINTED_VALUE = "the source prints one value without its spread"
