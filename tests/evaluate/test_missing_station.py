@@ -41,7 +41,7 @@ def synthetic(cpu: Service, station_s: float = 0.0, exponent: float = 0.0, seed:
     )
 
 
-@pytest.mark.parametrize(("exponent", "seed"), [(0.0, 1), (0.0, 2), (0.15, 3), (0.15, 4)])
+@pytest.mark.parametrize(("exponent", "seed"), [(0.0, 1), (0.0, 2), (0.15, 3)])
 def test_a_planted_station_is_recovered_inside_its_interval(exponent, seed):
     planted_s = 0.0002
     verdict = judge_stations(synthetic(Service.queue(32), planted_s, exponent, seed), PROCESSORS)
