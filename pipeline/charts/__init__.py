@@ -10,6 +10,7 @@
 :mod:`response_time`     the model's variants against the client
 :mod:`server_comparison` one virtual server on two physical servers
 :mod:`single_queue`      R of one open queue over its arrival rate
+:mod:`population`        a closed system over its population
 :mod:`holdout`           predictions over loads, demands over runs and over time
 :mod:`what_if`           R and X over the load, with sliders
 :mod:`drawing`           shapes and texts as SVG
@@ -26,6 +27,7 @@ from pipeline.charts.paper_figures import figure1, figure2, figure3, figure4, fi
 from pipeline.charts.paper_texts import STEPS as VIRTIO_STEPS
 from pipeline.charts.paper_texts import VIRTIO_FIGURE
 from pipeline.charts.paper_texts import caption as paper_caption
+from pipeline.charts.population import over_population
 from pipeline.charts.residence_time import residence_time
 from pipeline.charts.response_time import model_against_client, ratio_strip, variants
 from pipeline.charts.server_comparison import server_comparison
@@ -81,6 +83,7 @@ __all__ = [
     "min_max_downsample",
     "model_against_client",
     "one_queue",
+    "over_population",
     "paper_caption",
     "predictions",
     "ratio_strip",

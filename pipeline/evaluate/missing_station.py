@@ -270,7 +270,7 @@ def predict_cpu_model(
 
 @dataclass(frozen=True)
 class StationVerdict:
-    """Whether the model of the CPU may be believed, and if not, whether a station is missing."""
+    """Whether the model of the CPU is accepted, and if not, whether a station is missing."""
 
     outcome: str
     """``texts.NO_STATION_MISSING``, ``STATION_MISSING``, ``CPU_LIMITS`` or ``UNDECIDED``."""
@@ -285,7 +285,7 @@ class StationVerdict:
 
     @property
     def is_model_accepted(self) -> bool:
-        """Whether the model of the CPU may be believed."""
+        """Whether the model of the CPU is within the limits."""
         return self.outcome == texts.NO_STATION_MISSING
 
 

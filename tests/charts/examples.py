@@ -113,6 +113,17 @@ NEIGHBOUR_CPU = pl.DataFrame(
 )
 
 
+SWEEP = pl.DataFrame(
+    [
+        (source, measured, n, x, x * 0.9 if measured else None, x * 1.1 if measured else None)
+        for source, measured in (("measured", True), (HOSTILE, False), ("another model", False))
+        for n, x in ((10, 100.0), (20, 180.0), (40, 210.0))
+    ],
+    schema=["source", "is_measured", "population", "value", "low", "high"],
+    orient="row",
+)
+
+
 def every_figure() -> dict[str, alt.TopLevelMixin]:
     disks = over_time().with_columns(utilization="value", queue_length=pl.col("value") * 3)
     return {
@@ -154,6 +165,7 @@ def every_figure() -> dict[str, alt.TopLevelMixin]:
         "demand_vs_neighbour_cpu": charts.demand_vs_neighbour_cpu(
             NEIGHBOUR_CPU, title="Demand and neighbours' CPU"
         ),
+        "over_population": charts.over_population(SWEEP, title="X over N", axis="X (1/s)"),
         "empty_chart": charts.empty_chart("Nothing"),
     }
 
