@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.files import MAX_JSON_BYTES, read_regular_file
+from pipeline.files import read_regular_file
 from pipeline.tables.schema import TableError
 
 DELIMITERS = ",;\t"
