@@ -5,7 +5,8 @@ import json
 
 LINES = [
     {"errors"},
-    {"distributions", "escape", "files", "jsonschema_import", "kinds", "redact", "tables", "units"},
+    {"distributions", "escape", "files", "jsonschema_import", "kinds", "redact", "units"},
+    {"tables"},
     {"storage"},
     {"workers"},
     {"raw"},
@@ -14,7 +15,7 @@ LINES = [
     {"measure"},
     {"equations", "network"},
     {"ledger"},
-    {"demands"},
+    {"audit", "demands"},
     {"quality", "model"},
     {"evaluate"},
     {"charts"},
