@@ -15,6 +15,7 @@
 :mod:`what_if`           R and X over the load, with sliders
 :mod:`drawing`           shapes and texts as SVG
 :mod:`diagrams`          the queueing network of a virtual server
+:mod:`influence_diagram` Figure 1 with the effects of a designed experiment
 :mod:`paper_figures`     the paper's Figures 1 to 5
 :mod:`teaching`          live figures of the lessons
 """
@@ -22,6 +23,7 @@
 from pipeline import jsonschema_import  # noqa: F401 - before Altair
 from pipeline.charts.downsample import min_max_downsample
 from pipeline.charts.holdout import demand_runs, demand_track, demand_vs_neighbour_cpu, predictions
+from pipeline.charts.influence_diagram import influence_diagram
 from pipeline.charts.paper_figures import FIGURES as PAPER_FIGURES
 from pipeline.charts.paper_figures import figure1, figure2, figure3, figure4, figure5
 from pipeline.charts.paper_texts import STEPS as VIRTIO_STEPS
@@ -76,6 +78,7 @@ __all__ = [
     "figure3",
     "figure4",
     "figure5",
+    "influence_diagram",
     "interaction",
     "json_ready",
     "littles_law",

@@ -65,18 +65,21 @@ class Drawing:
         for number, text in enumerate(texts):
             self.text(middle, first + number * size * LINE_HEIGHT, text, size=size)
 
+    def line(self, *points: Point, colour: str = INK) -> None:
+        """A line through ``points``."""
+        self.parts.append(
+            f'<polyline points="{_polyline(points)}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
+        )
+
     def arrow(self, *points: Point, colour: str = INK) -> None:
         """A line through ``points`` of right angles, with a head at its end."""
         (x1, y1), (x2, y2) = points[-2:]
         dx, dy = (x2 > x1) - (x2 < x1), (y2 > y1) - (y2 < y1)
-        line = _polyline((*points[:-1], (x2 - 6 * dx, y2 - 6 * dy)))
+        self.line(*points[:-1], (x2 - 6 * dx, y2 - 6 * dy), colour=colour)
         head = " ".join(
             f"{x2 - 9 * dx + side * 4.5 * dy},{y2 - 9 * dy + side * 4.5 * dx}" for side in (-1, 1)
         )
-        self.parts.append(
-            f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
-            f'<polygon points="{x2},{y2} {head}" fill="{colour}"/>'
-        )
+        self.parts.append(f'<polygon points="{x2},{y2} {head}" fill="{colour}"/>')
 
     def queue(self, x: float, y: float, text: str, colour: str) -> None:
         """A waiting line from ``x`` on and its server, with a text in it."""

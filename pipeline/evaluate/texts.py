@@ -36,11 +36,29 @@ PRINTED_WITHOUT_INTERVAL = "published without an interval"
 RUN_VARIATION_UNKNOWN = "one run on each server: the variation from run to run is unknown"
 RUN_VARIATION_NOT_INCLUDED = "one run on each server: the variation from run to run is not included"
 
+BEYOND_NOISE = "beyond noise"
+INCONCLUSIVE = "inconclusive"
+WITHIN_NOISE = "within noise"
+
+PREDICTED = "predicted"
+GIVEN_DEMAND = "predicted given the demand"
+NOT_IN_MODEL = "not known to the model"
+NOT_MEASURED = "predicted, not measured"
+NO_PREDICTION = "no prediction"
+
+NOT_RECORDED = "not recorded"
+NO_LOAD = "the virtual server has no load in this run"
+NO_DEMAND = "no demand"
 NO_REPLICATION = "no run of this load"
 NOT_POSITIVE = "the value of one run is too small to measure"
 TOO_FEW_RUNS = "too few runs to estimate their variation"
 NO_DISK_MECHANISM = "the resources in study.json do not describe the disk's mechanism"
 NOTHING_CHECKED = "no check was evaluated"
+
+
+def not_estimable(runs: int, planned: int) -> str:
+    """Effects that the recorded runs do not separate."""
+    return f"the {runs} runs with a value ({planned} planned) do not separate the effects"
 
 
 def saturated_runs(saturated: int, runs: int) -> str:
