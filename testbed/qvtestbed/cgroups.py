@@ -10,7 +10,7 @@ from pathlib import Path
 from . import TestbedError
 
 PARENT = "queuevisor"
-WEIGHT_V1, WEIGHT_V2 = 16384, 1600  # the defaults, which all other groups have: 1024 and 100
+WEIGHT_V1, WEIGHT_V2 = 65536, 6400  # 64 times the defaults, which all other groups have
 IO_MAX_KEYS = {"read_iops": "riops", "write_iops": "wiops", "read_bps": "rbps", "write_bps": "wbps"}
 """Names of disk limits: version 1's (in servers.json) → version 2's."""
 
