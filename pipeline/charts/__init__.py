@@ -12,6 +12,7 @@
 :mod:`single_queue`      R of one open queue over its arrival rate
 :mod:`population`        a closed system over its population
 :mod:`holdout`           predictions over loads, demands over runs and over time
+:mod:`learned`           errors of learned predictors and the queueing model
 :mod:`what_if`           R and X over the load, with sliders
 :mod:`drawing`           shapes and texts as SVG
 :mod:`diagrams`          the queueing network of a virtual server
@@ -24,6 +25,7 @@ from pipeline import jsonschema_import  # noqa: F401 - before Altair
 from pipeline.charts.downsample import min_max_downsample
 from pipeline.charts.holdout import demand_runs, demand_track, demand_vs_neighbour_cpu, predictions
 from pipeline.charts.influence_diagram import influence_diagram
+from pipeline.charts.learned import learning_curves, predictor_errors
 from pipeline.charts.paper_figures import FIGURES as PAPER_FIGURES
 from pipeline.charts.paper_figures import figure1, figure2, figure3, figure4, figure5
 from pipeline.charts.paper_texts import STEPS as VIRTIO_STEPS
@@ -81,6 +83,7 @@ __all__ = [
     "influence_diagram",
     "interaction",
     "json_ready",
+    "learning_curves",
     "littles_law",
     "mime_bundle",
     "min_max_downsample",
@@ -89,6 +92,7 @@ __all__ = [
     "over_population",
     "paper_caption",
     "predictions",
+    "predictor_errors",
     "ratio_strip",
     "repetitions",
     "residence_time",

@@ -8,6 +8,10 @@
 :mod:`parametric_bootstrap` expected outcomes if the model were correct
 :mod:`transfer`             predictions across servers, and of co-located runs
 :mod:`server_ratio`         ratios of two servers
+:mod:`learned`              regression, neural net and Gaussian process, by scikit-learn
+:mod:`learned_comparison`   their predictions and those of the queueing model, from the same runs
+:mod:`learning_curves`      errors by the number of training runs
+:mod:`learned_scores`       which predictor has the lowest error
 :mod:`published`            the paper's published numbers
 :mod:`published_studies`    measurements and models of other authors
 :mod:`missing_station`      whether a closed model lacks a station, from X(N)

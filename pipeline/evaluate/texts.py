@@ -104,3 +104,33 @@ WRONG_QUEUE = (
 )
 WRONG_LITTLE = "N = X R does not hold"
 ONE_PRINTED_VALUE = "the source prints one value without its spread"
+
+
+# -- learned predictors ------------------------------------------------------------------------------------------
+
+NO_SCIKIT_LEARN = (
+    "scikit-learn is not installed, which learned predictors need: pip install 'queuevisor[learn]'"
+)
+FEATURES = {
+    "load_per_cpu": "arrivals per second or threads, per CPU of the server (logarithm)",
+    "is_poisson": "whether arrivals are a Poisson stream (open loads)",
+    "think_time_s": "think time (closed loads), seconds",
+    "cpus": "CPUs that the guests of the server may use together (logarithm)",
+    "memory_bytes": "memory of the virtual server (logarithm)",
+    "disk_service_ms": "mean service time of the server's disk by its mechanism (logarithm)",
+}
+"""Feature of a learned predictor → what it is."""
+WITHIN_RANGE = "held-out loads within range"
+BEYOND_RANGE = "held-out loads beyond range"
+HELD_OUT_LOADS = "held-out loads"
+QUEUEING = "queueing model"
+
+
+def other_server(source: str, target: str) -> str:
+    """Setting: the runs of one server predict the loads of another."""
+    return f"{source} → {target} server"
+
+
+def load_of(load: str, virtual_server: str, server: str) -> str:
+    """A load of a virtual server on a server."""
+    return f"{load} of {virtual_server} on {server}"

@@ -16,6 +16,7 @@ QUESTIONS = {
     "compare_servers": "How much better is one server than the other?",
     "validate_model": "How well does the model predict loads that it was not fitted to?",
     "published": "What does the paper print, and is it consistent?",
+    "learned_predictor": "Does a predictor that is learned from runs do better than the queueing model?",
     "course/": "How does one learn this by hand, from raw logs to a model that is tested?",
 }
 """Notebook → the question that its pages answer, in the order of the index page; the lessons are one entry."""

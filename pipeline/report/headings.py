@@ -158,3 +158,29 @@ def scenarios(is_open: bool) -> dict[str, str]:
         "knee": "knee (1/s)" if is_open else "N* (threads)",
         "most": "max throughput (1/s)",
     }
+
+
+WINNERS = {
+    "virtual_server": "virtual server",
+    "best": "lowest error",
+    "next": "next",
+    "difference": "difference (95 %)",
+}
+LEARNED_SCORES = {
+    "median_R": "R: median (95 %)",
+    "p90_R": "R: 90th percentile (95 %)",
+    "seeds": "R: median, over seeds",
+    "median_R_of_runs": "single runs: median",
+    "p90_R_of_runs": "single runs: 90th percentile",
+    "median_X": "X: median (95 %)",
+    "p90_X": "X: 90th percentile (95 %)",
+}
+PUBLISHED_ERRORS = {"median": "median error", "p90": "90th percentile"}
+PREDICTOR_ERRORS = {"error": "median error of R (%)", "low": "95 %: low", "high": "high"}
+LEARNING_CURVES = {
+    "training_runs": "training runs",
+    "error": "median error of R (%)",
+    "low": "lowest",
+    "high": "highest",
+}
+LEARNED_LOADS = {"virtual_server": "virtual server", "R_measured_ms": "measured R (ms)"}

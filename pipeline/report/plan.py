@@ -17,13 +17,14 @@ from pipeline.report.lessons import COURSE, KEYS, lesson_names, lesson_needs, ro
 COMPARE = "compare_servers"
 VALIDATE = "validate_model"
 PUBLISHED = "published"
+LEARNED = "learned_predictor"
 WHAT_IF = "what_if"
 RUN_REPORT = "run_report"
 
 
 def notebook_names(notebooks: Path) -> list[str]:
     """The notebooks of a report in the order of the index page; the lessons are those in the folder."""
-    return [COMPARE, VALIDATE, PUBLISHED, *lesson_names(notebooks), WHAT_IF, RUN_REPORT]
+    return [COMPARE, VALIDATE, PUBLISHED, LEARNED, *lesson_names(notebooks), WHAT_IF, RUN_REPORT]
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ NEEDS: dict[str, Callable[[_Recorded], str | None]] = {
     COMPARE: _compare_needs,
     VALIDATE: _validate_needs,
     PUBLISHED: _published_needs,
+    LEARNED: _validate_needs,
 }
 """Notebook → what it needs that a study does not have, None if nothing."""
 

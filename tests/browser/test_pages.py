@@ -13,6 +13,7 @@ PAGES = {
     "compare_servers": 4,
     "validate_model": 6,
     "published": 3,
+    "learned_predictor": 2,
     LESSON: 1,
     "what_if/first/web": 1,
     "what_if/second/db": 1,

@@ -111,6 +111,25 @@ NEIGHBOUR_CPU = pl.DataFrame(
         "role_in_fit": ["fitted", "held out", "held out"],
     }
 )
+PREDICTOR_ERRORS = pl.DataFrame(
+    {
+        "setting": ["held-out loads", "held-out loads", "other server", "other server"],
+        "predictor": ["queueing model", HOSTILE, "queueing model", HOSTILE],
+        "error": [9.0, 12.0, 32.0, None],
+        "low": [5.5, 7.0, 23.0, None],
+        "high": [27.0, None, 42.0, None],
+    }
+)
+LEARNING_CURVES = pl.DataFrame(
+    {
+        "panel": ["web server"] * 4 + ["database"],
+        "training_runs": [10, 45, 10, 45, 10],
+        "predictor": ["queueing model"] * 2 + ["neural net"] * 2 + ["neural net"],
+        "error": [39.0, 10.0, 53.0, 18.0, 14.0],
+        "low": [30.0, 10.0, 40.0, 8.0, 12.0],
+        "high": [50.0, 10.0, None, 22.0, 15.0],
+    }
+)
 
 
 SWEEP = pl.DataFrame(
@@ -166,6 +185,8 @@ def every_figure() -> dict[str, alt.TopLevelMixin]:
             NEIGHBOUR_CPU, title="Demand and neighbours' CPU"
         ),
         "over_population": charts.over_population(SWEEP, title="X over N", axis="X (1/s)"),
+        "predictor_errors": charts.predictor_errors(PREDICTOR_ERRORS, title="Errors"),
+        "learning_curves": charts.learning_curves(LEARNING_CURVES, title="Errors by training runs"),
         "empty_chart": charts.empty_chart("Nothing"),
     }
 

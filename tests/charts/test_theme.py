@@ -17,8 +17,10 @@ from .examples import (
     COMPARISON,
     DEMANDS,
     FIGURES,
+    LEARNING_CURVES,
     NEIGHBOUR_CPU,
     PREDICTED,
+    PREDICTOR_ERRORS,
     RESIDENCE,
     START,
     STATIONS,
@@ -114,6 +116,8 @@ def test_what_is_not_finite_is_missing(bad):
         lambda: charts.demand_runs(DEMANDS.clear(), title="D"),
         lambda: charts.demand_track(TRACK.clear(), title="D"),
         lambda: charts.demand_vs_neighbour_cpu(NEIGHBOUR_CPU.clear(), title="P"),
+        lambda: charts.predictor_errors(PREDICTOR_ERRORS.clear(), title="P"),
+        lambda: charts.learning_curves(LEARNING_CURVES.clear(), title="L"),
     ],
 )
 def test_nothing_to_draw_says_so(draw):

@@ -119,6 +119,12 @@ def test_a_server_or_a_run_chooses_pages(study):
         plan_pages(study, "run_report/first/*", server="second")
 
 
+def test_learned_predictors_need_held_out_loads(study, books):
+    write(books / f"{plan.LEARNED}.ipynb", notebook())
+    assert plan.LEARNED in ids(plan_study(study).default)
+    assert needs(study, held_out=[])[plan.LEARNED] == plan.texts.NEEDS_HELD_OUT
+
+
 def test_page_names_stay_in_their_folder(study):
     for one in plan_pages(study, "run_report/*/*"):
         assert re.fullmatch(r"[\w.-]+", one.stem)
@@ -198,4 +204,4 @@ def test_every_lesson_applies_to_the_recorded_study():
     made = plan.plan_study(recorded)
     names = lessons.lesson_names(ROOT / "notebooks")
     assert names
-    assert ids(made.pages)[3 : 3 + len(names)] == names
+    assert [page for page in ids(made.pages) if page.startswith("course/")] == names
