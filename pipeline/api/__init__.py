@@ -62,6 +62,7 @@ _MODULES = {
         "run_names",
         "write_plan",
     ),
+    "pipeline.audit": ("Audit", "AuditError", "audit_table", "parse_assignments"),
     "pipeline.raw": (
         "CLIENT",
         "HOST",

@@ -13,6 +13,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli import (
+    audit,
     course,
     doctor,
     import_logs,
@@ -95,6 +96,7 @@ for name, command in {
     "ledger": ledger.print_ledger,
     "report": report.make_report,
     "parse": parse.parse_log,
+    "audit": audit.audit_table,
     "solve": solve.solve_model,
     "simulate": simulate.simulate_study,
     "doctor": doctor.doctor,
