@@ -21,6 +21,7 @@ A name is imported when it is first used, because reading a log needs no SciPy.
 :mod:`export`   frames as files of other programs, ``formats``
 :mod:`demands`  demands by regression and by a Kalman filter
 :mod:`holdout`  predictions of held-out loads
+:mod:`influence` effects of the factors of a designed experiment
 :mod:`what_if`  predictions for other loads and hardware
 """
 
@@ -34,6 +35,7 @@ _MODULES = {
     "pipeline.api.plot": ("RunPlots",),
     "pipeline.api.fit": ("FittedModel", "LoadPrediction", "closed", "even", "poisson"),
     "pipeline.api.holdout": ("HoldoutData", "open_holdout"),
+    "pipeline.api.influence": ("ExperimentData", "InfluenceData", "open_influence"),
     "pipeline.api.host_cpu": ("HostCpu", "host_cpu_demand"),
     "pipeline.api.ledgers": (
         "checked_ledger",

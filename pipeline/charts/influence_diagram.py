@@ -9,7 +9,7 @@ from pipeline.charts.drawing import TINT, Drawing
 from pipeline.charts.paper_figures import GROUP_COLOURS
 from pipeline.charts.theme import BLUE, GREY, INK
 from pipeline.charts.titles import alt_text
-from pipeline.evaluate.texts import BEYOND_NOISE, INCONCLUSIVE
+from pipeline.factors.texts import BEYOND_NOISE, INCONCLUSIVE
 from pipeline.units import format_number
 
 WIDTH = 460
@@ -31,7 +31,7 @@ class Cell:
     high: float | None
     is_ratio: bool
     verdict: str | None
-    """One of the verdicts of :mod:`pipeline.evaluate.texts`."""
+    """One of the verdicts of :mod:`pipeline.factors.texts`."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@
 :mod:`parametric_bootstrap` expected outcomes if the model were correct
 :mod:`transfer`             predictions across servers, and of co-located runs
 :mod:`server_ratio`         ratios of two servers
+:mod:`influence`            designed experiments: factors, and what each run measured
+:mod:`influence_effects`    effects of the factors, their verdicts, and the noise
+:mod:`influence_model`      the same effects on the host model's predictions
 :mod:`learned`              regression, neural net and Gaussian process, by scikit-learn
 :mod:`learned_comparison`   their predictions and those of the queueing model, from the same runs
 :mod:`learning_curves`      errors by the number of training runs

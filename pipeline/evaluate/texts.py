@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pipeline.factors.texts import BEYOND_NOISE, INCONCLUSIVE, WITHIN_NOISE
+
+VERDICTS = (BEYOND_NOISE, INCONCLUSIVE, WITHIN_NOISE)
+"""Of an effect of a designed experiment."""
+
 WITHIN_TOLERANCE = "within tolerance"
 ATTRIBUTED = "attributed to inputs"
 OUTSIDE_TOLERANCE = "outside tolerance"
@@ -35,10 +40,6 @@ SOURCES = {
 PRINTED_WITHOUT_INTERVAL = "published without an interval"
 RUN_VARIATION_UNKNOWN = "one run on each server: the variation from run to run is unknown"
 RUN_VARIATION_NOT_INCLUDED = "one run on each server: the variation from run to run is not included"
-
-BEYOND_NOISE = "beyond noise"
-INCONCLUSIVE = "inconclusive"
-WITHIN_NOISE = "within noise"
 
 PREDICTED = "predicted"
 GIVEN_DEMAND = "predicted given the demand"

@@ -8,6 +8,9 @@ NEEDS_TWO_SERVERS = "two servers"
 NEEDS_COMMON_RUN = "a run of the case study on two servers, with the same virtual server under load"
 NEEDS_HELD_OUT = "held-out loads (held_out in study.json)"
 NEEDS_PUBLISHED = "the paper's numbers (published/ in the folder of the raw runs)"
+NEEDS_FACTORS = (
+    "recorded runs of a designed experiment (factors, and levels of runs, in study.json)"
+)
 NEEDS_PUBLISHED_NAMES = "a server and a virtual server with the names of the paper's tables"
 
 QUESTIONS = {
@@ -16,6 +19,7 @@ QUESTIONS = {
     "compare_servers": "How much better is one server than the other?",
     "validate_model": "How well does the model predict loads that it was not fitted to?",
     "published": "What does the paper print, and is it consistent?",
+    "influence_factors": "Which factors change the response time and the demands, and by how much?",
     "learned_predictor": "Does a predictor that is learned from runs do better than the queueing model?",
     "course/": "How does one learn this by hand, from raw logs to a model that is tested?",
 }

@@ -108,6 +108,33 @@ REGRESSION = {
     "regression_ms": "by regression (ms)",
     "mean_ms": "mean over runs (ms)",
 }
+EFFECTS = {
+    "effect": "high / low",
+    "share": "share of variation",
+    "p_family": "p (Holm)",
+    "limit": "at most",
+}
+MODEL_EFFECTS = {
+    "unexplained": "measured / predicted",
+    "predicted_own": "predicted, own demands",
+    "unexplained_own": "measured / predicted, own demands",
+}
+NOISE = {
+    "residual": "run, about the effects",
+    "replicates": "between replicates",
+    "drift": "slowest block / fastest",
+    "share_error": "share: error",
+    "share_blocks": "share: blocks",
+    "detectable": "half-width of an effect's interval",
+}
+COVARIATES = {
+    "residual": "R of a run",
+    "residual_adjusted": "R of a run, adjusted",
+    "low": "minimum",
+    "high": "maximum",
+    "share": "share of variation",
+    "changed": "changed verdicts",
+}
 RECORDED = {
     "error": "error of R",
     "role_in_fit": "role",

@@ -17,6 +17,7 @@ from pipeline.report.lessons import COURSE, KEYS, lesson_names, lesson_needs, ro
 COMPARE = "compare_servers"
 VALIDATE = "validate_model"
 PUBLISHED = "published"
+INFLUENCE = "influence_factors"
 LEARNED = "learned_predictor"
 WHAT_IF = "what_if"
 RUN_REPORT = "run_report"
@@ -24,7 +25,8 @@ RUN_REPORT = "run_report"
 
 def notebook_names(notebooks: Path) -> list[str]:
     """The notebooks of a report in the order of the index page; the lessons are those in the folder."""
-    return [COMPARE, VALIDATE, PUBLISHED, LEARNED, *lesson_names(notebooks), WHAT_IF, RUN_REPORT]
+    main = [COMPARE, VALIDATE, PUBLISHED, INFLUENCE, LEARNED]
+    return [*main, *lesson_names(notebooks), WHAT_IF, RUN_REPORT]
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,17 @@ def _published_needs(recorded: _Recorded) -> str | None:
     return None if printed & set(names) else texts.NEEDS_PUBLISHED_NAMES
 
 
+def _influence_needs(recorded: _Recorded) -> str | None:
+    planned = {(run.server, run.run) for run in recorded.study.factor_runs}
+    is_recorded = any((run.server, run.run) in planned for run in recorded.runs)
+    return None if is_recorded else texts.NEEDS_FACTORS
+
+
 NEEDS: dict[str, Callable[[_Recorded], str | None]] = {
     COMPARE: _compare_needs,
     VALIDATE: _validate_needs,
     PUBLISHED: _published_needs,
+    INFLUENCE: _influence_needs,
     LEARNED: _validate_needs,
 }
 """Notebook → what it needs that a study does not have, None if nothing."""
@@ -195,7 +204,8 @@ def _instances(
     study = recorded.study
     if notebook == RUN_REPORT:
         for run in recorded.runs:
-            yield {"server": run.server, "run": run.run}, not in_case or run.id in in_case, None
+            is_default = run.id in in_case or not (in_case or study.factor_runs)
+            yield {"server": run.server, "run": run.run}, is_default, None
     elif notebook == WHAT_IF:
         names = [name for name in study.case_study if name in study.section("virtual_servers")]
         for server in study.servers:
@@ -219,8 +229,9 @@ def plan_pages(
 ) -> list[Page]:
     """List the pages of a study.
 
-    By default every notebook that applies once, ``run_report`` for the runs of the case study on every server, and
-    ``what_if`` for each of its virtual servers on every server.
+    By default every notebook that applies once, ``run_report`` for the runs of the case study on every server (without
+    a case study for all runs, unless they are those of a designed experiment), and ``what_if`` for each of its virtual
+    servers on every server.
 
     Parameters
     ----------
@@ -304,6 +315,9 @@ def runs_of(
     if page.notebook.startswith(COURSE):
         named = {(server, run) for server, run, _ in roles_of_lesson(page.notebook, notebooks)}
         return [run for run in runs if (run.server, run.run) in named]
+    if page.notebook == INFLUENCE:
+        planned = {(run.server, run.run) for run in study.factor_runs}
+        return [run for run in runs if (run.server, run.run) in planned]
     if page.notebook == COMPARE:  # replications count: runs with the same load
         case = set(study.case_study.values())
         loads = {load for run in runs if run.run in case for load in _loads(run)}

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.charts.influence_diagram import Cell, Leaf, effect_text, influence_diagram
 from pipeline.charts.theme import GREY, INK
-from pipeline.evaluate.texts import BEYOND_NOISE, INCONCLUSIVE, WITHIN_NOISE
+from pipeline.factors.texts import BEYOND_NOISE, INCONCLUSIVE, WITHIN_NOISE
 
 from .examples import HOSTILE
 from .svg_layout import SVG, text_widths

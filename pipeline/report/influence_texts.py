@@ -1,0 +1,76 @@
+"""Sentences of the page about influence factors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+NO_RESPONSE_TIME = "no run has a response time"
+
+
+def _title(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def answer(title: str, beyond: Sequence[str], factors: int) -> str:
+    """The factors that change the response time, with their effects."""
+    if not beyond:
+        return f"{_title(title)}: none of {factors} factors changes the response time beyond noise."
+    verb = "changes" if len(beyond) == 1 else "change"
+    return (
+        f"{_title(title)}: {len(beyond)} of {factors} factors {verb} the response time beyond noise: "
+        f"{', '.join(beyond)}."
+    )
+
+
+def no_answer(title: str, reason: str) -> str:
+    """An experiment without effects on the response time."""
+    return f"{_title(title)}: no effects yet: {reason}."
+
+
+def incomplete(title: str, recorded: int, planned: int) -> str:
+    """Planned runs are missing."""
+    return (
+        f"{title}: {recorded} of {planned} planned runs are recorded; effects are estimated from these, by least "
+        "squares, and are less balanced than planned"
+    )
+
+
+def missing_values(title: str, runs: int, reason: str) -> str:
+    """Recorded runs with a missing value."""
+    return f"{title}: {runs} recorded runs lack a value (the first: {reason})"
+
+
+def no_effects(title: str, response: str, reason: str) -> str:
+    """A response whose effects cannot be estimated."""
+    return f"{title}, {response}: no effects: {reason}"
+
+
+def constant_factors(title: str, factors: Sequence[str]) -> str:
+    """Factors with one level in all runs with a value."""
+    return f"{title}: one level only in the runs with a value: {', '.join(factors)}"
+
+
+def interactions(chains: int, estimated: int, beyond: int) -> str:
+    """How many interactions are estimated and beyond noise."""
+    if not estimated:
+        return "The recorded runs do not separate interactions from noise: only main effects are estimated."
+    return (
+        f"{chains} interactions of two factors (or chains of aliased ones) are estimated on each response; "
+        f"{beyond} of {estimated} are beyond noise."
+    )
+
+
+def model_answer(
+    effects: int, predicted: int, given_demand: int, unknown: Sequence[str], unbounded: int
+) -> str:
+    """How many effects beyond noise on R and X the model predicts."""
+    if not effects:
+        return "No effect on R or X is beyond noise, so there is nothing for the model to predict."
+    text = (
+        f"Of {effects} effects on R and X beyond noise the model predicts {predicted} by itself and {given_demand} "
+        "more given each run's own demands"
+    )
+    text += f"; not known to it: {'; '.join(unknown)}." if unknown else "; none is unknown to it."
+    if unbounded:
+        text += f" In {unbounded} runs it predicts no finite R (the load exceeds the capacity); they are left out."
+    return text
