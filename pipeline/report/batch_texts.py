@@ -11,6 +11,9 @@ NEEDS_PUBLISHED = "the paper's numbers (published/ in the folder of the raw runs
 NEEDS_FACTORS = (
     "recorded runs of a designed experiment (factors, and levels of runs, in study.json)"
 )
+NEEDS_PUBLISHED_STUDIES = (
+    "the numbers of other publications (published/ in the folder of the raw runs)"
+)
 NEEDS_PUBLISHED_NAMES = "a server and a virtual server with the names of the paper's tables"
 
 QUESTIONS = {
@@ -21,6 +24,7 @@ QUESTIONS = {
     "published": "What does the paper print, and is it consistent?",
     "influence_factors": "Which factors change the response time and the demands, and by how much?",
     "learned_predictor": "Does a predictor that is learned from runs do better than the queueing model?",
+    "published_studies": "What have others measured under KVM, and does the model hold there?",
     "course/": "How does one learn this by hand, from raw logs to a model that is tested?",
 }
 """Notebook → the question that its pages answer, in the order of the index page; the lessons are one entry."""

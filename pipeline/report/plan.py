@@ -19,13 +19,14 @@ VALIDATE = "validate_model"
 PUBLISHED = "published"
 INFLUENCE = "influence_factors"
 LEARNED = "learned_predictor"
+PUBLISHED_STUDIES = "published_studies"
 WHAT_IF = "what_if"
 RUN_REPORT = "run_report"
 
 
 def notebook_names(notebooks: Path) -> list[str]:
     """The notebooks of a report in the order of the index page; the lessons are those in the folder."""
-    main = [COMPARE, VALIDATE, PUBLISHED, INFLUENCE, LEARNED]
+    main = [COMPARE, VALIDATE, PUBLISHED, INFLUENCE, LEARNED, PUBLISHED_STUDIES]
     return [*main, *lesson_names(notebooks), WHAT_IF, RUN_REPORT]
 
 
@@ -122,12 +123,22 @@ def _influence_needs(recorded: _Recorded) -> str | None:
     return None if is_recorded else texts.NEEDS_FACTORS
 
 
+def _published_studies_needs(recorded: _Recorded) -> str | None:
+    from pipeline.evaluate import published, published_studies
+
+    folder = recorded.study.path.parent / published.FOLDER
+    if not all((folder / name).is_file() for name in published_studies.FILES):
+        return texts.NEEDS_PUBLISHED_STUDIES
+    return _published_needs(recorded)
+
+
 NEEDS: dict[str, Callable[[_Recorded], str | None]] = {
     COMPARE: _compare_needs,
     VALIDATE: _validate_needs,
     PUBLISHED: _published_needs,
     INFLUENCE: _influence_needs,
     LEARNED: _validate_needs,
+    PUBLISHED_STUDIES: _published_studies_needs,
 }
 """Notebook → what it needs that a study does not have, None if nothing."""
 
@@ -310,7 +321,7 @@ def runs_of(
     if page.notebook == RUN_REPORT:
         key = (page.parameters["server"], page.parameters["run"])
         return [run for run in runs if (run.server, run.run) == key]
-    if page.notebook == PUBLISHED:
+    if page.notebook in (PUBLISHED, PUBLISHED_STUDIES):
         return []
     if page.notebook.startswith(COURSE):
         named = {(server, run) for server, run, _ in roles_of_lesson(page.notebook, notebooks)}
