@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import altair as alt
 import polars as pl
 
@@ -12,7 +10,8 @@ from pipeline.charts.theme import CATEGORIES, WIDTH
 from pipeline.charts.titles import empty_chart, with_title
 from pipeline.units import format_short
 
-DASHES = ([1, 0], [6, 4], [2, 3], [8, 3, 2, 3])
+SOLID = [1, 0]
+DASHES = ([6, 4], SOLID, [2, 3], [8, 3, 2, 3])
 SHAPES = ("circle", "diamond", "square", "triangle-up")
 
 
@@ -50,9 +49,17 @@ def over_population(
     x = alt.X("population:Q", title=population_axis, scale=alt.Scale(zero=True))
     scale = alt.Scale(domain=[0, limit], nice=False)
     y = alt.Y("value:Q", title=axis, scale=scale)
-    # one colour scale: models are drawn in the colours after those of the measurements
-    color = alt.Color("source:N", title=None).scale(
-        domain=[*measured, *models], range=list(CATEGORIES[: len(measured) + len(models)])
+    # one domain for colours, dashes and shapes: their legends are one
+    names = [*measured, *models]
+    legend = alt.Legend(columns=2, labelLimit=260)
+    domain = {"domain": names}
+    color = alt.Color("source:N", title=None, legend=legend).scale(
+        **domain, range=[CATEGORIES[i % len(CATEGORIES)] for i in range(len(names))]
+    )
+    dashes = [SOLID] * len(measured) + [DASHES[i % len(DASHES)] for i in range(len(models))]
+    dash = alt.StrokeDash("source:N", title=None, legend=legend).scale(**domain, range=dashes)
+    shape = alt.Shape("source:N", title=None, legend=None if models else legend).scale(
+        **domain, range=[SHAPES[i % len(SHAPES)] for i in range(len(names))]
     )
     tooltip = [
         alt.Tooltip("source:N", title="source"),
@@ -66,7 +73,7 @@ def over_population(
         lines = alt.Chart(theme.json_ready(usable.filter(~pl.col("is_measured"))))
         layers.append(
             lines.mark_line(clip=True, strokeWidth=2).encode(
-                x=x, y=y, color=color, tooltip=tooltip, strokeDash=_cycle("strokeDash", models)
+                x=x, y=y, color=color, tooltip=tooltip, strokeDash=dash
             )
         )
     if measured:
@@ -77,11 +84,10 @@ def over_population(
                 x=x, y=alt.Y("low:Q", title=axis, scale=scale), y2="high:Q", color=color
             ),
             points.mark_point(size=70, filled=True, opacity=1, clip=True).encode(
-                x=x, y=y, color=color, tooltip=tooltip, shape=_cycle("shape", measured)
+                x=x, y=y, color=color, tooltip=tooltip, shape=shape
             ),
         ]
-    chart = alt.layer(*layers).resolve_scale(shape="independent", strokeDash="independent")
-    return with_title(chart, title, numbers, axis, width=WIDTH - 160, height=260)
+    return with_title(alt.layer(*layers), title, numbers, axis, width=WIDTH - 160, height=260)
 
 
 def _summary(rows: pl.DataFrame) -> str:
@@ -92,14 +98,3 @@ def _summary(rows: pl.DataFrame) -> str:
         for row in (rows.row(0, named=True), rows.row(-1, named=True))
     ]
     return f"{rows['source'][0]}: {', '.join(dict.fromkeys(ends))}"
-
-
-def _cycle(channel: str, names: Sequence[str]) -> alt.StrokeDash | alt.Shape:
-    """A second sign beside the colour."""
-    if channel == "shape":
-        return alt.Shape("source:N", title=None).scale(
-            domain=list(names), range=[SHAPES[i % len(SHAPES)] for i in range(len(names))]
-        )
-    return alt.StrokeDash("source:N", title=None).scale(
-        domain=list(names), range=[DASHES[i % len(DASHES)] for i in range(len(names))]
-    )

@@ -62,22 +62,22 @@ RECORDINGS = (
     (
         "CPU time of QEMU's threads: vhost, iothreads, emulator, each virtual CPU",
         "a thread that serves one transaction at a time uses one CPU whole: 3.1 % of the host's 32",
-        "tasks.log of the host, `t` and `v` lines",
+        "tasks.log of the host, t and v lines",
     ),
     (
         "time in interrupts and softirqs of each CPU of host and guest",
         "one virtual CPU that handles all interrupts of a network device with one queue",
-        "tasks.log, `cpuN` lines (irq, softirq)",
+        "tasks.log, cpuN lines (irq, softirq)",
     ),
     (
         "time that tasks and virtual CPUs wait for a CPU, and halt polling",
         "virtual CPUs that sleep and are woken for every packet",
-        "tasks.log of the host, `k` lines (pressure, kvm); steal in the guest",
+        "tasks.log of the host, k lines (pressure, kvm); steal in the guest",
     ),
     (
         "state of the server's threads in the guest",
         "290 threads that sleep while CPUs are idle: locks or the network, not the CPU",
-        "tasks.log of the guest, `t` lines (state)",
+        "tasks.log of the guest, t lines (state)",
     ),
     (
         "lock waits in the database and in the guest's kernel",

@@ -156,7 +156,7 @@ def key_figures(data: PublishedStudies) -> dict[str, str]:
             f"{format_percent(errors.min())} to {format_percent(errors.max())}"
         ),
         "KVM / native: performance, by benchmark": (
-            f"{format_short(ratios.min(), 2)} to {format_short(ratios.max(), 2)}"
+            f"{format_short(ratios.min())} to {format_short(ratios.max())}"
         ),
     }
 
