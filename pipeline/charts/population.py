@@ -58,9 +58,11 @@ def over_population(
     )
     dashes = [SOLID] * len(measured) + [DASHES[i % len(DASHES)] for i in range(len(models))]
     dash = alt.StrokeDash("source:N", title=None, legend=legend).scale(**domain, range=dashes)
-    shape = alt.Shape("source:N", title=None, legend=None if models else legend).scale(
-        **domain, range=[SHAPES[i % len(SHAPES)] for i in range(len(names))]
-    )
+    shape = alt.value(SHAPES[0])
+    if len(measured) > 1:
+        shape = alt.Shape("source:N", title=None, legend=legend).scale(
+            **domain, range=[SHAPES[i % len(SHAPES)] for i in range(len(names))]
+        )
     tooltip = [
         alt.Tooltip("source:N", title="source"),
         alt.Tooltip("population:Q", title=population_axis),

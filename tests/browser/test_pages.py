@@ -14,6 +14,7 @@ PAGES = {
     "validate_model": 6,
     "published": 3,
     "learned_predictor": 2,
+    "published_studies": 5,
     LESSON: 1,
     "what_if/first/web": 1,
     "what_if/second/db": 1,

@@ -131,6 +131,7 @@ def test_every_page_of_the_small_study_is_complete(rendered):
         "validate_model",
         "published",
         "learned_predictor",
+        "published_studies",
         LESSON,
         *(f"what_if/{s}/{v}" for s in ("first", "second") for v in ("db", "web")),
         *(f"run_report/{s}/{r}" for s in ("first", "second") for r in ("db-16-a", "web-005-a")),

@@ -36,7 +36,8 @@ LESSONS = {
 def books(tmp_path, monkeypatch):
     """A folder with a notebook of each page, and two lessons: one names its run by parameters."""
     folder = tmp_path / "books"
-    names = (plan.COMPARE, plan.VALIDATE, plan.PUBLISHED, plan.WHAT_IF, plan.RUN_REPORT)
+    published = plan.PUBLISHED, plan.PUBLISHED_STUDIES
+    names = (plan.COMPARE, plan.VALIDATE, *published, plan.WHAT_IF, plan.RUN_REPORT)
     keys = {"server": "first", "run": "web-005-a", "virtual_server": "web"}
     parameters = "\n".join(f'{key}: str = "{value}"' for key, value in keys.items())
     for name in (*names, ONE_RUN, TWO_RUNS):
@@ -76,7 +77,7 @@ RUNS = [
     for run in ("db-16-a", "web-005-a", "web-005-h")
 ]
 WHAT_IF = [f"what_if/{server}/{vs}" for server in ("first", "second") for vs in ("web", "db")]
-STUDY = ["compare_servers", "validate_model", "published", ONE_RUN, TWO_RUNS]
+STUDY = ["compare_servers", "validate_model", "published", "published_studies", ONE_RUN, TWO_RUNS]
 
 
 def test_the_case_study_has_pages_of_its_own_and_other_runs_wait_to_be_asked_for(study):
@@ -154,6 +155,7 @@ def test_pages_that_do_not_apply_need_something(study, tmp_path):
     missing = needs(study)
     assert missing["compare_servers"] == plan.texts.NEEDS_TWO_SERVERS
     assert missing["published"] == plan.texts.NEEDS_PUBLISHED_NAMES
+    assert missing["published_studies"] == plan.texts.NEEDS_PUBLISHED_NAMES
     assert missing[ONE_RUN] == "the run first/web-005-a with web"
     assert missing[TWO_RUNS] == "the run first/web-005-a with web, and 1 more run"
     runs = [("first", "web-005-a", "web"), ("second", "web-005-h", "web")]
@@ -162,6 +164,7 @@ def test_pages_that_do_not_apply_need_something(study, tmp_path):
     assert not {ONE_RUN, TWO_RUNS} & set(needs(study)), "the table of runs has them"
     (study.path.parent / "published").unlink()
     assert needs(study)["published"] == plan.texts.NEEDS_PUBLISHED
+    assert needs(study)["published_studies"] == plan.texts.NEEDS_PUBLISHED_STUDIES
     with pytest.raises(ValueError, match=r"^compare_servers needs two servers$"):
         plan_pages(study, "compare_servers")
 
@@ -189,6 +192,7 @@ def test_a_page_reads_the_runs_that_it_is_computed_from(study):
     assert read(ONE_RUN) == ["first/web-005-a"]
     assert read(TWO_RUNS) == ["first/web-005-a"], "of the others it takes numbers only"
     assert read("published") == []
+    assert read("published_studies") == []
     assert read("compare_servers") == every, "web-005-h has the load of the case study"
     assert read("validate_model") == read("what_if/first/db") == every
     path = study.path / "first" / "web-005-h" / "run.json"
