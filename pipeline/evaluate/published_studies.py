@@ -37,33 +37,49 @@ FILES = (
 # -- MySQL, native and KVM -----------------------------------------------------------------------------------
 
 
-def read_mysql(raw: Path | str) -> pl.DataFrame:
+def read_mysql(raw: Path | str, level: float = 0.95) -> pl.DataFrame:
     """MySQL under sysbench on the bare machine and in a KVM guest, one row per platform and number of threads.
 
     Parameters
     ----------
     raw
         The folder that has ``published`` in it.
+    level
+        Of the interval of X.
 
     Returns
     -------
     DataFrame
-        ``platform``, ``population``, ``X_per_s``, ``X_sd_per_s`` (of the mean of the runs), ``R_ms``, ``busy`` (0 to
-        1); ``little_ms`` = N / X, ``little_error`` = (N / X − R) / R, ``demand_ms`` = busy × 32 / X, the CPU time of
+        ``platform``, ``population``, ``X_per_s``, ``X_sd_per_s`` (of the mean of the runs), ``X_half_per_s`` (half
+        width of its interval, by Student's t), ``R_ms``, ``busy`` (0 to 1); ``little_ms`` = N / X, ``little_error`` = (N / X − R) / R, ``demand_ms`` = busy × 32 / X, the CPU time of
         a transaction.
     """
     frame = read_published(raw, "felter_mysql.csv")
     busy = pl.col("host_cpu_busy_percent") / 100
+    sd = frame["X_sd_per_s"] / frame["runs"].sqrt()
+    quantile = t_quantile(0.5 + level / 2, frame["runs"].to_numpy() - 1.0)
     return frame.select(
         "platform",
         pl.col("X_per_s", "R_ms"),
         population="threads",
-        X_sd_per_s=pl.col("X_sd_per_s") / pl.col("runs").sqrt(),
+        X_sd_per_s=sd,
+        X_half_per_s=sd * pl.Series(quantile),
         busy=busy,
         little_ms=pl.col("threads") / pl.col("X_per_s") * 1e3,
         little_error=pl.col("threads") / pl.col("X_per_s") * 1e3 / pl.col("R_ms") - 1,
         demand_ms=busy * PROCESSORS / pl.col("X_per_s") * 1e3,
     )
+
+
+def demand_rise(rows: pl.DataFrame) -> tuple[float, float, float]:
+    """CPU demand of the highest over that of the lowest level of a platform, with its interval.
+
+    The interval is what the spread of X leaves: that of the CPU utilization is not printed.
+    """
+    rise = float(rows["demand_ms"][-1] / rows["demand_ms"][0])
+    relative = (rows["X_half_per_s"] / rows["X_per_s"]).to_numpy()
+    half = float(np.hypot(relative[0], relative[-1]))
+    return rise, rise * float(np.exp(-half)), rise * float(np.exp(half))
 
 
 # -- models printed with their measurements -----------------------------------------------------------------

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipeline.evaluate import published_studies
 from pipeline.report import study_texts
 from pipeline.report.tables import published_studies as tables
 
@@ -51,7 +52,7 @@ def test_no_station_needs_more_than_the_bound(data):
 
 
 def test_a_rise_has_the_interval_of_its_throughputs(data):
-    rise, low, high = tables.demand_rise(data.mysql["native"])
+    rise, low, high = published_studies.demand_rise(data.mysql["native"])
     assert low < rise < high
     # t(9) = 2.262; relative standard errors 36.584 / 3394.456 and 31.913 / 13007.549, each over √10
     half = 2.262157 * ((36.584 / 3394.456) ** 2 + (31.913 / 13007.549) ** 2) ** 0.5 / 10**0.5

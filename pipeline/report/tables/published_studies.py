@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from pipeline.distributions import t_quantile
 from pipeline.evaluate import published_studies as studies
 from pipeline.evaluate import texts as outcomes
 from pipeline.evaluate.acceptance import MAX_UTILIZATION
@@ -21,9 +19,6 @@ from pipeline.evaluate.missing_station import (
 )
 from pipeline.report import study_texts as texts
 from pipeline.units import format_number, format_percent, format_short
-
-RUNS = 10
-"""Runs behind each printed mean."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,7 @@ def headline(data: PublishedStudies) -> list[str]:
     if data.verdicts["native"].outcome == outcomes.CPU_LIMITS:
         saturated = native.filter(pl.col("busy") > MAX_UTILIZATION)
         bare = texts.native_answer(
-            demand_rise(native)[0],
+            studies.demand_rise(native)[0],
             float(native["error_rising"].max()),
             float(saturated["error_rising"].abs().max()),
             int(saturated["population"].min()),
@@ -117,14 +112,6 @@ def _printed_counts(data: PublishedStudies) -> tuple[int, int, pl.Series]:
     return int((~agrees).sum()), len(agrees), data.open_models["error"].drop_nulls()
 
 
-def demand_rise(rows: pl.DataFrame) -> tuple[float, float, float]:
-    """Demand of the highest over that of the lowest level, with the 95 % interval that the spread of X leaves."""
-    rise = float(rows["demand_ms"][-1] / rows["demand_ms"][0])
-    relative = rows["X_sd_per_s"] / rows["X_per_s"]
-    half = t_quantile(0.975, RUNS - 1) * float(np.hypot(relative[0], relative[-1]))
-    return rise, rise * np.exp(-half), rise * np.exp(half)
-
-
 def key_figures(data: PublishedStudies) -> dict[str, str]:
     """The numbers behind the verdicts."""
     kvm, native = data.mysql["kvm"], data.mysql["native"]
@@ -135,7 +122,7 @@ def key_figures(data: PublishedStudies) -> dict[str, str]:
         figures["MySQL under KVM: limiting station, 290 threads (95 %)"] = (
             f"{format_number(fit.demand_s * 1e3)} ms ({low} to {high})"
         )
-    rise, low, high = demand_rise(native)
+    rise, low, high = studies.demand_rise(native)
     saturated = native.filter(pl.col("busy") > MAX_UTILIZATION)
     wrong, count, errors = _printed_counts(data)
     ratios = data.factors.filter(platform="kvm")["ratio"]
@@ -167,9 +154,8 @@ def key_figures(data: PublishedStudies) -> dict[str, str]:
 def df_throughput(data: PublishedStudies, platform: str) -> pl.DataFrame:
     """X over the threads, measured and modelled, for ``charts.over_population``."""
     rows = data.mysql[platform]
-    half = t_quantile(0.975, RUNS - 1) * rows["X_sd_per_s"]
     series = [
-        _series(rows, texts.MEASURED, rows["X_per_s"], half=half, is_measured=True),
+        _series(rows, texts.MEASURED, rows["X_per_s"], half=rows["X_half_per_s"], is_measured=True),
         _series(rows, texts.CPU_ALONE, rows["X_constant_per_s"]),
     ]
     verdict = data.verdicts[platform]
