@@ -51,8 +51,8 @@ def read_mysql(raw: Path | str, level: float = 0.95) -> pl.DataFrame:
     -------
     DataFrame
         ``platform``, ``population``, ``X_per_s``, ``X_sd_per_s`` (of the mean of the runs), ``X_half_per_s`` (half
-        width of its interval, by Student's t), ``R_ms``, ``busy`` (0 to 1); ``little_ms`` = N / X, ``little_error`` = (N / X − R) / R, ``demand_ms`` = busy × 32 / X, the CPU time of
-        a transaction.
+        width of its interval, by Student's t), ``R_ms``, ``busy`` (0 to 1); ``little_ms`` = N / X, ``little_error`` =
+        (N / X − R) / R, ``demand_ms`` = busy × 32 / X, the CPU time of a transaction.
     """
     frame = read_published(raw, "felter_mysql.csv")
     busy = pl.col("host_cpu_busy_percent") / 100
