@@ -169,7 +169,7 @@ def list_held_out(plan: dict, servers: Collection[str]) -> list[str]:
 
 
 def build_study_manifest(
-    plan: dict, all_resources: dict, accelerator: str, recorded: list[Run], date: str
+    plan: dict, all_resources: dict, accelerator: str, listed: list[Run], date: str
 ) -> dict:
     """Build the content of study.json.
 
@@ -177,8 +177,8 @@ def build_study_manifest(
     ----------
     all_resources : dict
         Resources of each server (:func:`servers.read_servers`).
-    recorded : list of Run
-        The runs to list: those that have been recorded.
+    listed : list of Run
+        The runs to list.
     date : str
         Date of the first recording, as YYYY-MM-DD.
     """
@@ -190,7 +190,7 @@ def build_study_manifest(
             "envelope": {key: resources[key] for key in servers.RESOURCES if key in resources},
         }
     runs: dict = {name: {} for name in all_resources}
-    for run in recorded:
+    for run in listed:
         runs[run.server][run.name] = {
             "purpose": run.purpose,
             "seconds": run.seconds,
@@ -210,7 +210,7 @@ def build_study_manifest(
         "held_out": [
             name
             for name in list_held_out(plan, all_resources)
-            if name in {run.path for run in recorded}
+            if name in {run.path for run in listed}
         ],
     }
     if "factors" in plan:

@@ -37,13 +37,20 @@ def is_recorded(raw: Path, study: str, run: Run) -> bool:
 def write_study_manifest(
     raw: Path, study_plan: dict, all_resources: dict, planned: list[Run], accelerator: str
 ) -> None:
-    """Write study.json with the runs recorded so far; the date of the first recording is kept."""
+    """Write study.json; the date of the first recording is kept.
+
+    It lists the runs recorded so far; of a designed experiment all planned ones, so that what is missing is known.
+    """
     path = raw / study_plan["study"] / "study.json"
     date = time.strftime("%Y-%m-%d", time.gmtime())
     if path.exists():
         date = paths.read_json(path).get("recorded", date)
-    recorded = [run for run in planned if is_recorded(raw, study_plan["study"], run)]
-    content = plan.build_study_manifest(study_plan, all_resources, accelerator, recorded, date)
+    listed = [
+        run
+        for run in planned
+        if "factors" in study_plan or is_recorded(raw, study_plan["study"], run)
+    ]
+    content = plan.build_study_manifest(study_plan, all_resources, accelerator, listed, date)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(".study.json.partial")
     partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import qvtestbed
-from qvtestbed import experiment, memory_latency, servers, study
+from qvtestbed import experiment, memory_latency, paths, plan, servers, study
 
 
 def test_manifest_keeps_the_date_of_the_first_recording(study_plan, planned, tmp_path):
@@ -75,3 +75,16 @@ def test_recorded_run_is_never_recorded_again(tmp_path, study_plan, planned):
     with pytest.raises(qvtestbed.TestbedError) as error:
         study.record_single_run(study_plan, tmp_path, planned[0].path)
     assert str(folder) in str(error.value)
+
+
+def test_manifest_of_a_designed_experiment_lists_every_planned_run(tmp_path):
+    """So that a reader knows what is missing."""
+    factor_plan = plan.read_plan(paths.TESTBED / "influence_factors_plan.json")
+    resources = plan.list_resources(factor_plan)
+    planned = plan.list_runs(factor_plan, resources)
+    study.write_study_manifest(tmp_path, factor_plan, resources, planned, "tcg")
+    runs = json.loads((tmp_path / "influence-factors" / "study.json").read_text())["runs"]
+    assert {server: len(entries) for server, entries in runs.items()} == {
+        "whole-cpu": 32,
+        "half-cpu": 32,
+    }
