@@ -16,7 +16,7 @@ Packages, lowest first; each imports only packages of the lines above its own (`
 - ``parse``
 - ``ingest``
 - ``measure``
-- ``equations``, ``network``
+- ``cited_models``, ``equations``, ``network``
 - ``ledger``
 - ``demands``
 - ``quality``, ``model``

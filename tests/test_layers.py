@@ -13,7 +13,7 @@ LINES = [
     {"parse"},
     {"ingest", "assemble"},
     {"measure"},
-    {"equations", "network", "factors"},
+    {"cited_models", "equations", "network", "factors"},
     {"ledger"},
     {"audit", "demands"},
     {"quality", "model"},

@@ -65,6 +65,11 @@ _MODULES = {
         "write_plan",
     ),
     "pipeline.audit": ("Audit", "AuditError", "audit_table", "parse_assignments"),
+    "pipeline.cited_models": (
+        "instructions_from_slowdown",
+        "privileged_fraction_from_slowdown",
+        "privileged_instruction_slowdown",
+    ),
     "pipeline.raw": (
         "CLIENT",
         "HOST",
