@@ -10,6 +10,7 @@ import polars as pl
 
 from pipeline import ingest
 from pipeline.evaluate.acceptance import score_by_average
+from pipeline.evaluate.demand_and_rate import demand_and_rate
 from pipeline.evaluate.error_decomposition import decompose_errors
 from pipeline.evaluate.holdout import predict_loads
 from pipeline.evaluate.transfer import colocated_runs
@@ -49,6 +50,11 @@ class HoldoutData:
     def colocated(self) -> pl.DataFrame:
         """Runs with several loads, predicted from runs with one (``evaluate.transfer``)."""
         return colocated_runs(self.observations, self.models)
+
+    @cached_property
+    def demand_and_rate(self) -> pl.DataFrame:
+        """Whether demands depend on the load, by sweep and station (``evaluate.demand_and_rate``)."""
+        return demand_and_rate(self.observations)
 
     @cached_property
     def outcomes_by_average(self) -> pl.DataFrame:

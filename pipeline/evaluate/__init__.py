@@ -18,6 +18,7 @@
 :mod:`published`            the paper's published numbers
 :mod:`published_studies`    measurements and models of other authors
 :mod:`missing_station`      whether a closed model lacks a station, from X(N)
+:mod:`demand_and_rate`      whether service demands depend on the load
 :mod:`texts`                outcomes, notes and reasons for a missing value
 
 Short, because each module is imported by its own name.

@@ -56,6 +56,23 @@ TOO_FEW_RUNS = "too few runs to estimate their variation"
 NO_DISK_MECHANISM = "the resources in study.json do not describe the disk's mechanism"
 NOTHING_CHECKED = "no check was evaluated"
 
+REFUTED = "refuted"
+NOT_REFUTED = "not refuted"
+NOT_TESTED = "not tested"
+"""Verdicts on a demand that is claimed to be independent of the load."""
+FELTER = "Felter et al."
+
+
+def too_few_levels(levels: int) -> str:
+    """Too few levels of the load, or runs, to test a slope."""
+    return f"fewer than {levels} loads, or too few runs, in batches with several loads"
+
+
+def demands_left_out(runs: int) -> str:
+    """Runs without a logarithm of their demand."""
+    noun = "run" if runs == 1 else "runs"
+    return f"left out: {runs} {noun} whose demand is missing or too small to measure"
+
 
 def not_estimable(runs: int, planned: int) -> str:
     """Effects that the recorded runs do not separate."""
