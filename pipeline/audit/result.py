@@ -158,10 +158,9 @@ def _is_broken(relation: str, lhs: Array, rhs: Array, tolerance: float) -> Array
     """Whether no pair of numbers within both intervals satisfies the relation."""
     size = np.maximum(np.abs(lhs[0]), np.abs(rhs[0]))
     slack = ARITHMETIC * np.where(np.isfinite(size), size, 0.0)
-    above = lhs[1] > rhs[2] + tolerance * np.abs(rhs[2]) + slack
-    if relation == "<=":
-        return above
-    return above | (lhs[2] < rhs[1] - tolerance * np.abs(rhs[1]) - slack)
+    margin = [slack + tolerance * np.where(np.isfinite(bound), np.abs(bound), 0.0) for bound in rhs]
+    above = lhs[1] > rhs[2] + margin[2]
+    return above if relation == "<=" else above | (lhs[2] < rhs[1] - margin[1])
 
 
 def _finding(

@@ -65,7 +65,7 @@ AT_STATION = ("X", "R", "m", "U", "S", "D", "V")
 QUALIFIERS = ("client", "measured", "observed", "modelled", "modeled", "predicted", "simulated", "mva")  # fmt: skip
 """Say where a number is from; only numbers from the same source are compared."""
 STATISTICS = (
-    "sd", "std", "stdev", "stddev", "se", "sem", "ci", "cv", "var", "variance", "scv", "error", "err", "ratio", "net",
+    "sd", "std", "stdev", "stddev", "se", "sem", "ci", "cv", "var", "variance", "scv", "error", "err", "ratio",
     "printed", "corrected", "nested", "sum", "target", "slo", "limit", "runs", "count", "rank", "id", "qemu",
 )  # fmt: skip
 """A name with one of them is none of a mean value that a law is about."""
@@ -189,8 +189,8 @@ def _take_quantile(tokens: list[str]) -> tuple[list[str], float | None]:
 
 
 def _find_quantity(tokens: list[str]) -> Key | None:
-    if not tokens or set(tokens) & set(STATISTICS):
-        return None
+    if not tokens or set(tokens) & set(STATISTICS) or ("net" in tokens and len(tokens) > 2):
+        return None  # D_net is of a network, D_cpu_net is net of the background
     for chosen in (tokens, [token for token in tokens if token not in MEANS]):
         if symbol := _PHRASES.get("_".join(chosen)):
             return Key(symbol)
