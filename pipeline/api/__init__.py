@@ -22,6 +22,7 @@ A name is imported when it is first used, because reading a log needs no SciPy.
 :mod:`demands`  demands by regression and by a Kalman filter
 :mod:`holdout`  predictions of held-out loads
 :mod:`influence` effects of the factors of a designed experiment
+:mod:`factors`  designed experiments: runs, effects, charts
 :mod:`what_if`  predictions for other loads and hardware
 """
 
@@ -86,6 +87,19 @@ _MODULES = {
     "pipeline.demands.kalman": ("Track",),
     "pipeline.files": ("MAX_EXPANDED_BYTES",),
     "pipeline.ingest": ("IngestError",),
+    "pipeline.api.factors": (
+        "compare_scales",
+        "effects_document",
+        "factor_charts",
+        "factor_design",
+        "factor_effects",
+        "half_normal",
+        "interaction_means",
+        "read_observations",
+        "variation",
+        "write_factor_charts",
+    ),
+    "pipeline.factors": ("FactorError",),
     "pipeline.ledger.catalogue": (
         "AS_PRINTED",
         "CATALOGUE",

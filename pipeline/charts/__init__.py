@@ -9,6 +9,7 @@
 :mod:`residence_time`    components of the response time
 :mod:`response_time`     the model's variants against the client
 :mod:`server_comparison` one virtual server on two physical servers
+:mod:`factors`           effects, variation, half-normal and interaction plots
 :mod:`single_queue`      R of one open queue over its arrival rate
 :mod:`population`        a closed system over its population
 :mod:`holdout`           predictions over loads, demands over runs and over time
@@ -23,6 +24,12 @@
 
 from pipeline import jsonschema_import  # noqa: F401 - before Altair
 from pipeline.charts.downsample import min_max_downsample
+from pipeline.charts.factors import (
+    factor_effects,
+    factor_half_normal,
+    factor_interaction,
+    factor_variation,
+)
 from pipeline.charts.holdout import demand_runs, demand_track, demand_vs_neighbour_cpu, predictions
 from pipeline.charts.influence_diagram import influence_diagram
 from pipeline.charts.learned import learning_curves, predictor_errors
@@ -75,6 +82,10 @@ __all__ = [
     "empty_chart",
     "enable",
     "example_requests",
+    "factor_effects",
+    "factor_half_normal",
+    "factor_interaction",
+    "factor_variation",
     "figure1",
     "figure2",
     "figure3",

@@ -128,7 +128,7 @@ def mime_bundle(chart: alt.TopLevelMixin) -> tuple[dict[str, Any], dict[str, Any
 
 def mime_bundle_of_spec(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The MIME bundle of a specification and its metadata."""
-    svg = vl_convert.vegalite_to_svg(_without_hover(spec))
+    svg = svg_of_spec(spec)
     text = alt_text_of(spec)
     data = {"image/svg+xml": svg, SPEC_MIME: spec, "text/plain": text}
     metadata: dict[str, Any] = {"queuevisor": {"alt": text}}
@@ -137,6 +137,11 @@ def mime_bundle_of_spec(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str,
         data["image/png"] = base64.b64encode(png).decode("ascii")
         metadata["image/png"] = {"alt": text}
     return data, metadata
+
+
+def svg_of_spec(spec: dict[str, Any]) -> str:
+    """A specification as SVG, without what only shows tooltips."""
+    return vl_convert.vegalite_to_svg(_without_hover(spec))
 
 
 def _without_hover(node: Any) -> Any:

@@ -8,6 +8,7 @@
 :mod:`ledger`   every number of the equations
 :mod:`report`   notebooks as pages
 :mod:`solve`    solution of a queueing network model
+:mod:`factors`  designed experiments
 :mod:`simulate` a synthetic study with known demands
 :mod:`options`  options that commands share
 :mod:`tabulate` a frame as text or file

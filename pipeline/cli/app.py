@@ -16,6 +16,7 @@ from pipeline.cli import (
     audit,
     course,
     doctor,
+    factors,
     import_logs,
     ingest,
     ledger,
@@ -104,6 +105,7 @@ for name, command in {
     is_import = name == "import"
     cls = import_logs.ImportCommand if is_import else None
     app.command(name, cls=cls)(with_folders(command, is_writer=is_import))
+app.add_typer(factors.app, name="factors")
 app.add_typer(course.app, name="course")
 
 

@@ -7,6 +7,11 @@ Experiments*. Pure statistics on frames: nothing here knows runs or studies.
 :mod:`terms`        main effects and interactions that the rows separate, aliases
 :mod:`fit`          least squares and intervals
 :mod:`effects`      the table of effects, allocation of variation
+:mod:`scale`        additive or multiplicative
+:mod:`plot_data`    half-normal plot, means of an interaction
+:mod:`document`     the effects as JSON
+:mod:`design`       lists of runs
+:mod:`observations` columns of a CSV file as factors and responses
 
 Short, because it only imports.
 """

@@ -70,6 +70,8 @@ class Effects:
     """Of an estimate, by Lenth; None by the other method."""
     simultaneous_margin: float | None
     """Margin of error for all effects together, by Lenth."""
+    standard_error: float | None
+    """Of an estimate, the median over the effects; Lenth's pseudo standard error without degrees of freedom."""
     degrees_of_freedom: int
     """Of the error."""
     sum_of_squares: float
@@ -91,6 +93,10 @@ class Effects:
     """What a reader of the numbers must know."""
     data: pl.DataFrame
     """Rows in the model: ``response``, ``fitted``, ``residual`` (logarithms of a multiplicative model), the signs."""
+    model: Array
+    """Columns of the mean, blocks and covariates (``n_base``), main effects (``n_main``), interactions."""
+    n_base: int
+    n_main: int
 
     @property
     def estimates(self) -> dict[str, float]:
@@ -187,6 +193,7 @@ def effects(
         residual_sd=fit.residual_sd,
         pseudo_standard_error=fit.pse,
         simultaneous_margin=fit.simultaneous_margin,
+        standard_error=fit.standard_error,
         degrees_of_freedom=fit.degrees_of_freedom,
         sum_of_squares=fit.sst,
         share_error=fit.share(fit.sse),
@@ -201,6 +208,9 @@ def effects(
         covariates=dict(zip(covariates, coefficients, strict=True)),
         notes=tuple(notes),
         data=data,
+        model=fit.model,
+        n_base=fit.n_base,
+        n_main=sum(name in columns for name in terms.columns),
     )
 
 

@@ -25,9 +25,11 @@ class Fit:
         from statsmodels.regression.linear_model import OLS  # slow to import
 
         x = np.column_stack([base, *terms.columns.values()])
-        fitted = OLS(y, x).fit()
+        fitted = OLS(y, x).fit(method="qr")
+        self.model = x
         self.n_base, self.n_blocks, self._level = base.shape[1], n_blocks, level
-        self.params: Array = fitted.params
+        tiny = 100 * np.finfo(float).eps * np.abs(y).max()
+        self.params: Array = np.where(np.abs(fitted.params) > tiny, fitted.params, 0.0)
         self.fitted: Array = fitted.fittedvalues
         self._inverse: Array = fitted.normalized_cov_params
         self.degrees_of_freedom = len(y) - x.shape[1]
@@ -57,6 +59,13 @@ class Fit:
     def standard_errors(self) -> Array:
         """Of each parameter, in units of the error's standard deviation."""
         return np.sqrt(np.diag(self._inverse))
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of an estimate, the median over the effects; None without a measure of the error."""
+        if self.residual_sd is None:
+            return self.pse
+        return float(self.residual_sd * np.median(self.standard_errors[self.n_base :]))
 
     def _set_margins(self) -> None:
         from scipy import stats
@@ -173,3 +182,8 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         largest = max(largest, min(1.0, (len(tested) - rank) * p))
         corrected[i] = largest
     return corrected
+
+
+def projection_basis(model: Array) -> Array:
+    """An orthonormal basis of the columns of ``model``."""
+    return np.linalg.qr(model)[0]

@@ -91,7 +91,7 @@ def requested(interactions: Interactions, factors: Sequence[str]) -> list[tuple[
         interactions = [interactions]
     listed = []
     for each in interactions:
-        parts = _split(each, factors) if isinstance(each, str) else tuple(each)
+        parts = split_name(each, factors) if isinstance(each, str) else tuple(each)
         if unknown := [part for part in parts if part not in factors]:
             raise FactorError(
                 f"interaction {each}: {unknown[0]} is no factor; factors: {', '.join(factors)}"
@@ -100,7 +100,7 @@ def requested(interactions: Interactions, factors: Sequence[str]) -> list[tuple[
     return [each for each in dict.fromkeys(listed) if len(each) > 1]
 
 
-def _split(text: str, factors: Sequence[str]) -> tuple[str, ...]:
+def split_name(text: str, factors: Sequence[str]) -> tuple[str, ...]:
     """``A:B`` as its factors; a factor's own name may contain a colon."""
     if text in factors:
         return (text,)
@@ -212,7 +212,7 @@ def _fit_aliased(terms: Terms, basis: Basis, signs: dict[str, Array], names: lis
         )
         if first in terms.columns or first in terms.with_blocks:
             continue
-        column = np.prod([signs[factor] for factor in _split(name, list(signs))], axis=0)
+        column = np.prod([signs[factor] for factor in split_name(name, list(signs))], axis=0)
         if basis.add(column[:, None]):
             terms.columns[name] = column
             sign = -1 if f"-{name}" in others else 1

@@ -135,3 +135,136 @@ def no_rows(omitted: dict[str, int]) -> str:
     """No complete row."""
     reasons = "; ".join(rows_omitted(count, reason) for reason, count in omitted.items())
     return f"no row has all values: {reasons}" if reasons else "the table has no rows"
+
+
+def block_by_name(name: str) -> str:
+    """A block taken from its name."""
+    return f"blocks: column {name}"
+
+
+def no_factor_columns(path: Any, counts: dict[str, int]) -> str:
+    """No column is a factor."""
+    columns = ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+    return f"{path}: no column with two distinct values, so no factor; distinct values of the columns: {columns}"
+
+
+def replication_columns(names: Sequence[str]) -> str:
+    """Replications in several columns."""
+    return f"replications in columns: {', '.join(names)}"
+
+
+def equal_rows(count: int) -> str:
+    """Rows that are equal though they number their replications."""
+    rows = "1 row is equal" if count == 1 else f"{count} rows are equal"
+    return f"{rows} to an earlier one in every column: the same observation may have been entered twice"
+
+
+def constant_column(name: str, value: Any) -> str:
+    """A column with one value."""
+    return f"{name} is {value} in all rows: no factor"
+
+
+def product_columns(names: Sequence[str]) -> str:
+    """Columns of a table of signs that are interactions."""
+    return f"products of other columns, not factors: {', '.join(names)}"
+
+
+def not_factors(described: Sequence[str]) -> str:
+    """Columns with more or fewer than two values."""
+    return f"not factors, which have two levels: {', '.join(described)}"
+
+
+def no_number_in(path: str, line: int, name: str, field: str) -> str:
+    """A field of a response or covariate that is text."""
+    return f"{path}:{line}: {name}: {field!r} is no number"
+
+
+def centre_points(count: int, centre: Any, corners: Any) -> str:
+    """Centre points are not part of the model with two levels."""
+    noun = "centre point is" if count == 1 else "centre points are"
+    return (
+        f"{count} {noun} left out; mean at the centre {centre:.6g}, of the other rows {corners:.6g}:"
+        " a difference beyond noise is curvature"
+    )
+
+
+NO_LOGARITHM = "a value is 0 or below, which has no logarithm"
+NO_EVIDENCE = "too few degrees of freedom to compare"
+
+
+def fewer_interactions(additive: float, multiplicative: float) -> str:
+    """Interactions that logarithms remove."""
+    return (
+        f"interactions explain {additive:.1%} of the variation of the values, {multiplicative:.1%} of that of their"
+        " logarithms (no degrees of freedom to estimate the power of Box and Cox)"
+    )
+
+
+def no_gain(ratio: float) -> str:
+    """Without replications, logarithms do not simplify the model."""
+    return (
+        f"the largest value is {ratio:.3g} times the smallest, and logarithms do not make the interactions much smaller"
+        " (no degrees of freedom to estimate the power of Box and Cox)"
+    )
+
+
+def power_interval(power: float, low: float | None, high: float | None) -> str:
+    """The power of Box and Cox with its interval."""
+    lower = "below −2" if low is None else f"{low:g}"
+    upper = "above 2" if high is None else f"{high:g}"
+    return f"power of Box and Cox {power:g} (95 % interval {lower} to {upper})"
+
+
+def either_scale(interval: str) -> str:
+    """Both scales fit."""
+    return f"{interval}: contains 1 (values) and 0 (logarithms), so the data do not decide; the values are simpler"
+
+
+def values_fit(interval: str) -> str:
+    """Only the values fit."""
+    return f"{interval}: contains 1 (values), not 0 (logarithms)"
+
+
+def logarithms_fit(interval: str) -> str:
+    """Only the logarithms fit."""
+    return f"{interval}: contains 0 (logarithms), not 1 (values)"
+
+
+def neither_fits(interval: str) -> str:
+    """Another power fits."""
+    return f"{interval}: contains neither 1 (values) nor 0 (logarithms)"
+
+
+TOO_MANY_BLOCKS = (
+    "so many blocks would be confounded with a main effect: use fewer blocks,"
+    " or make each replicate a block"
+)
+
+
+def bad_factor_name(name: str) -> str:
+    """A name that a design cannot have."""
+    return f"factor {name!r}: a name is a text without ':', and not one of order, block, replicate, cell"
+
+
+def bad_fraction(fraction: int, factors: int, largest: int) -> str:
+    """A fraction that no design of resolution III has."""
+    return (
+        f"fraction {fraction}: with {factors} factors, p of a 2^(k-p) design is 0 to {largest},"
+        " so that no main effect is aliased with another"
+    )
+
+
+def bad_generator(name: str, parts: Sequence[str], base: Sequence[str]) -> str:
+    """A generator that is no product of base factors."""
+    return (
+        f"generator {name}={':'.join(parts)}: give different factors of those without a generator:"
+        f" {', '.join(base)}"
+    )
+
+
+def bad_blocks(blocks: int, replicates: int, cells: int) -> str:
+    """A number of blocks into which the replicates cannot be divided."""
+    sizes = [replicates * 2**i for i in range(cells.bit_length() - 1)]
+    divisors = [n for n in range(2, replicates) if replicates % n == 0]
+    possible = ", ".join(str(n) for n in sorted({*divisors, *sizes} - {1}))
+    return f"{blocks} blocks: {replicates} × {cells} runs can be divided into {possible or 'no'} blocks"

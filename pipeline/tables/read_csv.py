@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,8 +111,11 @@ def _with_type(table: CsvTexts, name: str) -> pl.Series:
     return numerals.cast(pl.Float64, strict=False)
 
 
-def read_csv_texts(path: Path | str) -> CsvTexts:
-    """Read a CSV file with a header as texts; parameters and errors as of :func:`read_csv`."""
+def read_csv_texts(path: Path | str, missing: Collection[str] = MISSING) -> CsvTexts:
+    """Read a CSV file with a header as texts; errors as of :func:`read_csv`.
+
+    ``missing``: the fields, in lower case, that have no value.
+    """
     text = _decode(path)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
@@ -127,7 +131,7 @@ def read_csv_texts(path: Path | str) -> CsvTexts:
                 if names is None:
                     names = _header(path, begin, fields)
                 else:
-                    block.append(_fields(path, begin, fields, len(names)))
+                    block.append(_fields(path, begin, fields, len(names), missing))
                     lines.append(begin)
             if len(block) == BLOCK_ROWS:
                 blocks.append(_as_frame(block, names))
@@ -186,13 +190,15 @@ def _header(path: Path | str, line: int, fields: list[str]) -> list[str]:
     return names
 
 
-def _fields(path: Path | str, line: int, fields: list[str], width: int) -> list[str | None]:
+def _fields(
+    path: Path | str, line: int, fields: list[str], width: int, missing: Collection[str]
+) -> list[str | None]:
     if len(fields) != width:
         count = f"{len(fields)} field{'' if len(fields) == 1 else 's'}"
         raise TableError(
             f"{path}:{line}: {count}, but the header has {width}; text with the delimiter needs quotation marks"
         )
-    return [None if field.lower() in MISSING else field for field in fields]
+    return [None if field.lower() in missing else field for field in fields]
 
 
 def _as_frame(rows: list[list[str | None]], names: list[str] | None) -> pl.DataFrame:
