@@ -99,7 +99,9 @@ _MODULES = {
         "variation",
         "write_factor_charts",
     ),
-    "pipeline.factors": ("FactorError",),
+    "pipeline.factors": ("Effects", "FactorError"),
+    "pipeline.factors.design": ("Design",),
+    "pipeline.factors.scale": ("ScaleComparison",),
     "pipeline.ledger.catalogue": (
         "AS_PRINTED",
         "CATALOGUE",

@@ -12,9 +12,7 @@ from pipeline.cli.console import print_error, print_line, usage_error
 from pipeline.cli.options import with_folders
 
 if TYPE_CHECKING:  # slow to import: not for help
-    from pipeline.factors import Effects
-    from pipeline.factors.design import Design
-    from pipeline.factors.scale import ScaleComparison
+    from pipeline.api import Design, Effects, ScaleComparison
 
 app = typer.Typer(
     no_args_is_help=True,
