@@ -116,7 +116,7 @@ def factor_half_normal(
     is_named = pl.col("verdict").is_in(["beyond noise", "inconclusive"]) | (
         pl.col("size") == pl.col("size").max()
     )
-    usable = usable.with_columns(label=pl.when(is_named).then("effect"))
+    usable = usable.with_columns(label=pl.when(is_named).then("effect").otherwise(pl.lit("")))
     limit = float(usable["size"].max()) * 1.25 or 1.0
     x = alt.X("size:Q", title=f"absolute {axis}", scale=alt.Scale(domain=[0, limit]))
     top = float(usable["quantile"].max()) * 1.1
@@ -154,22 +154,24 @@ def factor_interaction(
     levels = usable["x"].unique(maintain_order=True).to_list()
     lines = usable["line"].unique(maintain_order=True).to_list()
     scale = alt.Scale(zero=False)
+    usable = usable.with_columns(label=pl.lit(f"{line_title} ") + pl.col("line"))
+    color = alt.Color("line:N", sort=lines, legend=None)
     base = alt.Chart(theme.json_ready(usable)).encode(
         x=alt.X("x:N", sort=levels, title=x_title, scale=alt.Scale(padding=0.4)).axis(labelAngle=0),
-        color=alt.Color("line:N", sort=lines, title=line_title),
+        color=color,
     )
+    y = alt.Y("mean:Q", scale=scale)
     chart = alt.layer(
         base.mark_rule(opacity=0.5, strokeWidth=2).encode(
             y=alt.Y("low:Q", title=axis, scale=scale), y2="high:Q"
         ),
-        base.mark_line().encode(
-            y=alt.Y("mean:Q", scale=scale),
-            strokeDash=alt.StrokeDash("line:N", sort=lines, title=line_title),
-        ),
+        base.mark_line().encode(y=y, strokeDash=alt.StrokeDash("line:N", sort=lines, legend=None)),
         base.mark_point(size=70, filled=True, opacity=1).encode(
-            y=alt.Y("mean:Q", scale=scale),
-            tooltip=["x:N", "line:N", alt.Tooltip("mean:Q", format=".4~g")],
+            y=y, tooltip=["x:N", "line:N", alt.Tooltip("mean:Q", format=".4~g")]
         ),
+        base.transform_filter(alt.FieldEqualPredicate(levels[-1], field="x"))
+        .mark_text(align="left", dx=10)
+        .encode(y=y, text="label:N", color=alt.value(INK)),
     )
     numbers = [
         f"{x_title} {row['x']}, {line_title} {row['line']}: {format_short(row['mean'])}"
