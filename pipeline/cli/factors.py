@@ -75,7 +75,7 @@ def design_runs(
     """
     from pipeline import api
 
-    made = api.factor_design(
+    plan = api.factor_design(
         _levels(factor),
         generators=dict(_generator(text) for text in generator or ()),
         fraction=fraction,
@@ -86,11 +86,11 @@ def design_runs(
     if form is Form.TABLE and out is None:
         from pipeline.cli.tabulate import show
 
-        show(made.runs)
-        show(made.aliases, "effects and their aliases")
+        show(plan.runs)
+        show(plan.aliases, "effects and their aliases")
     else:
-        _write(_design_text(made, form), out)
-    for line in _design_facts(made):
+        _write(_design_text(plan, form), out)
+    for line in _design_facts(plan):
         print_error(line)
 
 
@@ -138,24 +138,24 @@ def _blocks(text: str | None) -> int | list[str] | None:
     return int(text) if text.strip().isdecimal() else [part.strip() for part in text.split(",")]
 
 
-def _design_text(made: Design, form: Form) -> str:
+def _design_text(plan: Design, form: Form) -> str:
     """The list of runs as CSV or JSON."""
     if form is Form.JSON:
         return _json(
             {
                 "factors": [
                     {"name": name, "low": low, "high": high}
-                    for name, (low, high) in made.levels.items()
+                    for name, (low, high) in plan.levels.items()
                 ],
-                "generators": {name: ":".join(parts) for name, parts in made.generators.items()},
-                "resolution": made.resolution,
-                "defining_relation": made.defining_relation,
-                "aliases": dict(made.aliases.iter_rows()),
-                "confounded_with_blocks": made.with_blocks,
-                "runs": made.runs.to_dicts(),
+                "generators": {name: ":".join(parts) for name, parts in plan.generators.items()},
+                "resolution": plan.resolution,
+                "defining_relation": plan.defining_relation,
+                "aliases": dict(plan.aliases.iter_rows()),
+                "confounded_with_blocks": plan.with_blocks,
+                "runs": plan.runs.to_dicts(),
             }
         )
-    return made.runs.write_csv()
+    return plan.runs.write_csv()
 
 
 ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
@@ -163,24 +163,24 @@ MAX_ALIASES = 4
 """Aliases of an effect in a line; the lowest orders come first."""
 
 
-def _design_facts(made: Design) -> list[str]:
+def _design_facts(plan: Design) -> list[str]:
     """Lines about what the design separates."""
-    p, k = len(made.generators), len(made.levels)
-    lines = [f"{made.runs.height} runs: {made.cells} combinations of {k} factors"]
+    p, k = len(plan.generators), len(plan.levels)
+    lines = [f"{plan.runs.height} runs: {plan.cells} combinations of {k} factors"]
     if not p:
         lines.append("full factorial: no effect is aliased")
     else:
-        resolution = made.resolution
+        resolution = plan.resolution
         name = ROMAN[resolution] if resolution and resolution < len(ROMAN) else str(resolution)
-        generators = ", ".join(f"{f} = {':'.join(g)}" for f, g in made.generators.items())
+        generators = ", ".join(f"{f} = {':'.join(g)}" for f, g in plan.generators.items())
         lines.append(f"2^({k}-{p}) design of resolution {name}; generators {generators}")
-        relation = [word for word in made.defining_relation if word.count(":") + 1 == resolution]
+        relation = [word for word in plan.defining_relation if word.count(":") + 1 == resolution]
         lines.append(f"defining relation, shortest effects: I = {' = '.join(_some(relation, 8))}")
-        for effect, aliases in made.aliases.iter_rows():
+        for effect, aliases in plan.aliases.iter_rows():
             if effect.count(":") < 2 and aliases:
                 lines.append(f"aliases: {effect} = {' = '.join(_some(aliases, MAX_ALIASES))}")
-    if made.with_blocks:
-        lines.append(f"confounded with blocks: {', '.join(_some(made.with_blocks, 8))}")
+    if plan.with_blocks:
+        lines.append(f"confounded with blocks: {', '.join(_some(plan.with_blocks, 8))}")
     return lines
 
 
@@ -329,12 +329,14 @@ def _print_table(fitted: Effects, comparison: ScaleComparison) -> None:
     if not fitted.table["aliases"].list.len().sum():
         columns.remove("aliases")
     show(rows.select(columns))
-    parts = [f"error {_percent(fitted.share_error)}"]
-    if fitted.share_blocks is not None:
-        parts.append(f"blocks {_percent(fitted.share_blocks)}")
-    if fitted.share_covariates is not None:
-        parts.append(f"covariates {_percent(fitted.share_covariates)}")
-    print_line(f"share of the variation: {', '.join(part for part in parts)}")
+    shares = {
+        "error": fitted.share_error,
+        "blocks": fitted.share_blocks,
+        "covariates": fitted.share_covariates,
+    }
+    parts = [f"{name} {_percent(share)}" for name, share in shares.items() if share is not None]
+    if parts:
+        print_line(f"share of the variation: {', '.join(parts)}")
     if fitted.residual_sd is not None:
         print_line(
             f"standard deviation of the error: {fitted.residual_sd:.6g},"

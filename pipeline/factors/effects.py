@@ -77,6 +77,7 @@ class Effects:
     sum_of_squares: float
     """SST, around the mean."""
     share_error: float | None
+    """None without degrees of freedom."""
     share_blocks: float | None
     share_covariates: float | None
     is_orthogonal: bool
@@ -196,7 +197,7 @@ def effects(
         standard_error=fit.standard_error,
         degrees_of_freedom=fit.degrees_of_freedom,
         sum_of_squares=fit.sst,
-        share_error=fit.share(fit.sse),
+        share_error=fit.share(fit.sse) if fit.degrees_of_freedom else None,
         share_blocks=fit.share(fit.sum_of_squares(range(1, 1 + n_blocks))) if n_blocks else None,
         share_covariates=fit.share(fit.sum_of_squares(range(1 + n_blocks, base.shape[1])))
         if covariates

@@ -43,7 +43,7 @@ def variation(fitted: Effects) -> pl.DataFrame:
     others = {
         "blocks": fitted.share_blocks,
         "covariates": fitted.share_covariates,
-        "error": fitted.share_error if fitted.degrees_of_freedom else None,
+        "error": fitted.share_error,
     }
     shares = {name: share for name, share in others.items() if share is not None}
     return pl.DataFrame(
