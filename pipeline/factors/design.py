@@ -160,12 +160,12 @@ def _search_generators(names: Sequence[str], fraction: int) -> dict[str, tuple[s
     when its part so far has an effect shorter than the resolution that is tried, or more short ones than the best.
     """
     base, k = len(names) - fraction, len(names)
-    words = [
+    products = [
         sum(1 << i for i in group)
         for size in range(2, base + 1)
         for group in combinations(range(base), size)
     ]
-    words.sort(key=lambda word: (word.bit_count() % 2 == 0, word.bit_count()))
+    products.sort(key=lambda word: (word.bit_count() % 2 == 0, word.bit_count()))
     best: tuple[list[int], tuple[int, ...]] | None = None
     steps = 0
 
@@ -176,13 +176,13 @@ def _search_generators(names: Sequence[str], fraction: int) -> dict[str, tuple[s
         if len(chosen) == fraction:
             best = lengths, chosen
             return
-        for index in range(first, len(words)):
+        for index in range(first, len(products)):
             if steps > MAX_SEARCH:
                 return
-            if words[index].bit_count() < resolution - 1:
+            if products[index].bit_count() < resolution - 1:
                 continue
             steps += len(relation)
-            word = words[index] | 1 << (base + len(chosen))
+            word = products[index] | 1 << (base + len(chosen))
             added = [word ^ each for each in relation]
             if min(each.bit_count() for each in added) < resolution:
                 continue
@@ -190,7 +190,7 @@ def _search_generators(names: Sequence[str], fraction: int) -> dict[str, tuple[s
             for each in added:
                 counts[each.bit_count()] += 1
             if best is None or counts < best[0]:
-                extend(index + 1, relation + added, counts, (*chosen, words[index]))
+                extend(index + 1, relation + added, counts, (*chosen, products[index]))
 
     resolution = k * 2 ** (fraction - 1) // (2**fraction - 1)  # the mean length bounds the shortest
     while best is None and resolution >= 3:
@@ -236,11 +236,11 @@ def _blocks(
         parts, rest = divmod(blocks, replicates)
         if blocks < 1 or rest or parts & (parts - 1) or parts >= n_cells:
             raise FactorError(texts.bad_blocks(blocks, replicates, n_cells))
-        words = _search_blocks(terms, columns, parts.bit_length() - 1)
+        products = _search_blocks(terms, columns, parts.bit_length() - 1)
     else:
-        words = [split_name(word, list(columns)) for word in blocks]
+        products = [split_name(word, list(columns)) for word in blocks]
     keys = np.zeros(n_cells, dtype=int)
-    for i, word in enumerate(words):
+    for i, word in enumerate(products):
         if unknown := [part for part in word if part not in columns]:
             raise FactorError(texts.no_such_factor(unknown[0], list(columns)))
         keys += (np.prod([columns[part] for part in word], axis=0) > 0).astype(int) << i
@@ -269,7 +269,7 @@ def _search_blocks(terms: Terms, columns: Mapping[str, Array], count: int) -> li
     }
     ranked = sorted(products, key=lambda name: -name.count(":"))
     best: tuple[int, int] | None = None
-    words: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
     for group in islice(combinations(ranked, count), MAX_BLOCK_SEARCH):
         orders = []
         for size in range(1, count + 1):
@@ -278,10 +278,10 @@ def _search_blocks(terms: Terms, columns: Mapping[str, Array], count: int) -> li
                 orders.append(order_of.get((column * column[0] > 0).tobytes(), 0))
         score = min(orders), -sum(order == min(orders) for order in orders)
         if best is None or score > best:
-            best, words = score, group
+            best, chosen = score, group
     if best is None or best[0] < 2:
         raise FactorError(texts.TOO_MANY_BLOCKS)
-    return [tuple(word.split(":")) for word in words]
+    return [tuple(word.split(":")) for word in chosen]
 
 
 def _runs(
