@@ -19,7 +19,7 @@ from pipeline.evaluate.influence_effects import (
     describe_noise,
     response_effects,
 )
-from pipeline.evaluate.influence_model import COMPARED, compare_effects, predict_runs
+from pipeline.evaluate.influence_model import COMPARED, PREDICTED, compare_effects, predict_runs
 from pipeline.files import project_path
 from pipeline.measure.window import MissingData
 from pipeline.model.observation import STUDY_DRAWS, Observation, observe_study
@@ -88,6 +88,8 @@ class ExperimentData:
         """Effects measured and predicted (``evaluate.influence_model.COMPARED``)."""
         frames = [pl.DataFrame(schema=COMPARED)]
         for response in self.fits:
+            if response not in PREDICTED:
+                continue
             try:
                 frames.append(
                     compare_effects(

@@ -41,15 +41,19 @@ RESPONSES = {
         Response("R_ms", "R", "response time", "ms"),
         Response("X_per_s", "X", "throughput", "1/s"),
         Response("D_cpu_ms", "D_cpu", "CPU demand on the host", "ms", "host_cpu"),
+        Response(
+            "T_cpu_ms", "T_cpu", "CPU time on the host per request, background included", "ms"
+        ),
+        Response("B_cpus", "B_cpu", "CPU use on the host without requests", "CPUs"),
         Response("D_vdisk_ms", "D_vdisk", "demand at the guest's disk", "ms", "vdisk"),
         Response("D_disk_ms", "D_disk", "demand at the host's disk", "ms", "disk"),
     )
 }
-"""The responses by column: R and X as the client measured them, and demands per request."""
+"""The responses by column: R and X as the client measured them, demands per request, and two parts of the CPU demand,
+which is their difference: where it is small, they are more certain."""
 
 COVARIATES = {
     "memory_latency_ns": "memory latency of the machine (ns)",
-    "idle_cpus": "CPU use of the guest without requests (CPUs)",
 }
 """Covariate → its title."""
 
@@ -205,13 +209,17 @@ def _measured(
     for response in RESPONSES.values():
         if response.station is None:
             continue
-        if response.station in demands.demands:
-            values[response.column] = demands.demands[response.station].value_s * 1e3
-        else:
+        demand = demands.demands.get(response.station)
+        if demand is not None and demand.value_s > 0:
+            values[response.column] = demand.value_s * 1e3
+        else:  # 0 is what the background leaves of a use that is no larger
             reason = demands.missing.get(response.station, texts.NO_DEMAND)
-            reasons.append(f"{response.symbol}: {reason}")
-    if run.idle_before is not None and "host_cpu" in demands.demands:
-        values["idle_cpus"] = demands.demands["host_cpu"].background_per_s
+            reasons.append(f"{response.symbol}: {texts.NOT_ABOVE_BACKGROUND if demand else reason}")
+    cpu = demands.demands.get("host_cpu")
+    if cpu is not None and demands.completions > 0:
+        values["T_cpu_ms"] = cpu.busy_s / demands.completions * 1e3
+        if run.idle_before is not None:
+            values["B_cpus"] = cpu.background_per_s
     return values, reasons
 
 

@@ -23,9 +23,10 @@ from pipeline.evaluate.influence_effects import LEVEL, response_effects
 from pipeline.factors.texts import BEYOND_NOISE, WITHIN_NOISE
 from pipeline.measure.window import MissingData
 from pipeline.model.colocation import solve_cpu_sharing
-from pipeline.model.fit import fit_host, resources_of, with_run_demands
+from pipeline.model.fit import CURVES, fit_host, resources_of, with_run_demands
 from pipeline.model.host import HostModel, HostResources
 from pipeline.model.observation import Observation
+from pipeline.model.prediction import Prediction
 
 PREDICTED = pl.Schema(
     {
@@ -37,8 +38,11 @@ PREDICTED = pl.Schema(
         ),
     }
 )
-"""One row per run: predictions with common demands, then R and X with the run's own demands. R is null where the model
-says that the load exceeds the capacity; demands are null where the model has none."""
+"""One row per run: predictions with common demands, then R and X with the run's own demands. R and X are null where the
+model says that the load exceeds the capacity, and the latter two where the run lacks a demand."""
+
+CURVE_OF = {"D_cpu_ms": "cpu", "D_vdisk_ms": "vdisk", "D_disk_ms": "disk"}
+"""Response → the curve of the model that is its demand."""
 
 Key = tuple[str, str]
 """Server and run."""
@@ -51,7 +55,7 @@ def fit_common(observations: Sequence[Observation]) -> dict[str, HostModel]:
     """
     models = {}
     for name in dict.fromkeys(each.virtual_server for each in observations):
-        runs = [each for each in observations if each.virtual_server == name]
+        runs = [each for each in observations if each.virtual_server == name and has_demands(each)]
         with suppress(MissingData):
             model = fit_host(runs, with_draws=False).point_estimate()
             idle = [run.neighbour_cpu for run in runs if run.is_alone]
@@ -96,18 +100,30 @@ def _predict_run(
     row: dict[str, object] = {
         "server": run.server,
         "run": run.run,
-        "R_ms": finite(common.response_time_s[0] * 1e3),
-        "X_per_s": finite(common.throughput_per_s[0]),
-        **{
-            column: finite(demands[curve][0] * 1e3)
-            for column, curve in (("D_cpu_ms", "cpu"), ("D_vdisk_ms", "vdisk"), ("D_disk_ms", "disk"))
-        },
-    }  # fmt: skip
-    with suppress(MissingData):
+        **{column: finite(demands[curve][0] * 1e3) for column, curve in CURVE_OF.items()},
+    }
+    row["R_ms"], row["X_per_s"] = _bounded(common, run)
+    if has_demands(run):
         own = with_run_demands(run, models[name]).predict(run.load)
-        row["R_own_ms"] = finite(own.response_time_s[0] * 1e3)
-        row["X_own_per_s"] = finite(own.throughput_per_s[0])
+        row["R_own_ms"], row["X_own_per_s"] = _bounded(own, run)
     return row
+
+
+def _bounded(prediction: Prediction, run: Observation) -> tuple[float | None, float | None]:
+    """R (ms) and X (1/s); None where R exceeds the run's length: no request would be completed."""
+    r_s, x_per_s = prediction.response_time_s[0], prediction.throughput_per_s[0]
+    if not r_s <= run.run_demands.length_s:
+        return None, None
+    return finite(r_s * 1e3), finite(x_per_s)
+
+
+def has_demands(run: Observation) -> bool:
+    """Whether a run has a demand above 0 at every station of the model.
+
+    It is 0 where the use under load is no larger than that of the idle baseline, so that the demand is unknown.
+    """
+    demands = run.run_demands.demands
+    return all(name in demands and demands[name].value_s > 0 for name in CURVES.values())
 
 
 def _common_resources(

@@ -53,8 +53,7 @@ def make_frame(experiment: Experiment, **responses: np.ndarray) -> pl.DataFrame:
     signs = pl.DataFrame([r.signs for r in experiment.planned], schema=schema)
     values = {name: responses.get(name, [None] * plan.height) for name in RESPONSES}
     covariates = {
-        name: responses.get(name, [None] * plan.height)
-        for name in ("memory_latency_ns", "idle_cpus")
+        name: responses.get(name, [None] * plan.height) for name in ("memory_latency_ns",)
     }
     return plan.hstack(signs).with_columns(
         *(pl.Series(name, v, pl.Float64) for name, v in (values | covariates).items()),

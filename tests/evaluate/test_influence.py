@@ -1,6 +1,7 @@
 """Designed experiments of a study, and what their runs measured."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from pipeline.evaluate.influence import (
     measure_runs,
     memory_latency_ns,
 )
+from pipeline.evaluate.influence_model import has_demands
 from pipeline.model.observation import observe_study
 from pipeline.raw import read_run, read_study
 
@@ -69,8 +71,22 @@ def test_a_run_measures_what_its_observation_has(study, known):
     for name, response in RESPONSES.items():
         if response.station is not None:
             assert row[name] == demands[response.station].value_s * 1e3
-    assert row["idle_cpus"] == demands["host_cpu"].background_per_s
+    cpu = demands["host_cpu"]
+    assert row["B_cpus"] == cpu.background_per_s
+    assert row["T_cpu_ms"] == cpu.busy_s / observation.run_demands.completions * 1e3
+    assert row["T_cpu_ms"] > row["D_cpu_ms"]
     assert row[MISSING] is None and row["memory_latency_ns"] is None
+
+
+def test_a_demand_that_is_not_above_the_background_is_missing(study, known):
+    (observation,) = observe_study(study, known.processed, runs=[known.run])[0]
+    demands = observation.run_demands.demands
+    nothing = {**demands, "host_cpu": replace(demands["host_cpu"], value_s=0.0)}
+    changed = replace(observation, run_demands=replace(observation.run_demands, demands=nothing))
+    row = measured(study, known, [changed]).row(1, named=True)
+    assert row["D_cpu_ms"] is None and row["T_cpu_ms"] > 0
+    assert row[MISSING] == f"D_cpu: {texts.NOT_ABOVE_BACKGROUND}"
+    assert has_demands(observation) and not has_demands(changed)
 
 
 def test_without_an_observation_the_client_s_figures_remain(study, known):

@@ -258,7 +258,6 @@ def df_runs(data: ExperimentData) -> pl.DataFrame:
 RUN_HEADINGS = {
     **{name: f"{response.symbol} ({response.unit})" for name, response in RESPONSES.items()},
     "memory_latency_ns": "memory latency (ns)",
-    "idle_cpus": "idle CPU use",
     MISSING: "why missing",
 }
 
