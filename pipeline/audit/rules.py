@@ -154,26 +154,25 @@ def _names(keys: Sequence[Key], *, nested: bool = False) -> str:
 def _littles_law(columns: Columns) -> Iterator[Rule]:
     qualifiers = {key.qualifier for key in columns.values if key.symbol in ("X", "R")}
     for qualifier in sorted(qualifiers):
-        n, z = (
-            key if (key := Key(symbol, "", qualifier)) in columns.values else Key(symbol)
-            for symbol in ("N", "Z")
-        )
-        z = _or_assumed(columns, z)
+        z = Key("Z", "", qualifier)
+        z = z if z in columns.values else _or_assumed(columns, Key("Z"))
         x, r = Key("X", "", qualifier), Key("R", "", qualifier)
         assumed = "no think time" if z.qualifier == ASSUMED else ""
         if r in columns.values:
-            rhs = Side(lambda x, r, z: eq.population_from_response_time(r + z, x), (x, r, z))
-            yield Rule(
-                "Little's law", f"{n} = {x} ({r} + {z.symbol})", "=", _single(n), rhs, True,
-                assumed=assumed,
-            )  # fmt: skip
+            customers = Side(lambda x, r, z: eq.population_from_response_time(r + z, x), (x, r, z))
+            formula = f"{x} ({r} + {z.symbol})"
         elif not qualifier and (parts := _parts(columns, "R")):
-            total = _total(parts, nested=False)
-            add = total.function
-            rhs = Side(lambda x, z, *r, add=add: x * (add(*r) + z), (x, z, *total.keys))
+            add = _total(parts, nested=False)
+            customers = Side(
+                lambda x, z, *r, add=add: x * (add.function(*r) + z), (x, z, *add.keys)
+            )
+            formula = f"X ({_names(parts)} + Z)"
+            assumed = "; ".join(filter(None, (assumed, "the parts are the response time")))
+        else:
+            continue
+        for n in dict.fromkeys((Key("N", "", qualifier), Key("N"))):
             yield Rule(
-                "Little's law", f"N = X ({_names(parts)} + Z)", "=", _single(n), rhs, True,
-                assumed="; ".join(filter(None, (assumed, "the parts are the response time"))),
+                "Little's law", f"{n} = {formula}", "=", _single(n), customers, True, assumed=assumed
             )  # fmt: skip
 
 
@@ -283,11 +282,13 @@ def _stations(columns: Columns) -> Iterator[Rule]:
         )
         x = X
         m, assumed = _servers(columns, station)
-        yield Rule(
-            "Utilization Law", f"{u} = X {d} / {m.symbol}", "=", _single(u),
-            Side(lambda x, d, m: eq.ratio(eq.utilization_from_demand(d, x), m), (x, d, m)), True,
-            assumed=assumed,
-        )  # fmt: skip
+        is_same_share = _is_of_server(columns, u) == _is_of_server(columns, d)
+        if is_same_share:
+            yield Rule(
+                "Utilization Law", f"{u} = X {d} / {m.symbol}", "=", _single(u),
+                Side(lambda x, d, m: eq.ratio(eq.utilization_from_demand(d, x), m), (x, d, m)), True,
+                assumed=assumed,
+            )  # fmt: skip
         yield Rule("demand within residence time", f"{d} <= {r}", "<=", _single(d), _single(r))
         yield Rule(
             "throughput bound", f"X <= {m.symbol} / {d}", "<=", _single(x),
@@ -320,11 +321,20 @@ def _stations(columns: Columns) -> Iterator[Rule]:
         )
         if Key("N") in columns.values:  # a closed workload: section IV does not apply
             applies &= np.isnan(columns.values[Key("N")].bounds[0])
-        if m.qualifier == ASSUMED and applies.any():
+        if is_same_share and m.qualifier == ASSUMED and applies.any():
             yield Rule(
                 "equation 10", f"{r} = {d} / (1 - {u})", "=", _single(r),
                 Side(eq.disk_residence_time, (d, u)), rows=applies, assumed=assumed,
             )  # fmt: skip
+
+
+def _is_of_server(columns: Columns, key: Key) -> bool:
+    """Whether a column's name says that it is the server's share by equation 8, as ``U_disk_req``.
+
+    A demand may be computed from another share (all of a disk that no other uses), so that the two are not compared
+    with a column that does not say so.
+    """
+    return key in columns.values and "req" in columns.values[key].name.lower().split("_")
 
 
 def _response(columns: Columns) -> Iterator[Rule]:
@@ -338,13 +348,18 @@ def _response(columns: Columns) -> Iterator[Rule]:
             "asymptotic bound", f"X ({formula} + Z) <= N", "<=", bound, _single(Key("N")),
             assumed="no think time" if z.qualifier else "",
         )  # fmt: skip
-    if parts:
-        nested, name = _total(parts, nested=True), "parts within response"
-        formula = f"{_names(parts, nested=True)} <= R"
-        yield Rule(name, formula, "<=", nested, _single(R), True)
     if len(parts) > 1:
-        whole, name = _total(parts, nested=False), "response is the sum of its parts"
-        yield Rule(name, f"R <= {_names(parts)}", "<=", _single(R), whole, True)
+        sides = [_total(parts, nested=is_nested) for is_nested in (True, False)]
+        nested, whole = (_names(parts, nested=is_nested) for is_nested in (True, False))
+        sums = (Key("R", "", "nested"), Key("R", "", "sum"))
+        for key, side, formula in zip(sums, sides, (nested, whole), strict=True):
+            yield Rule(
+                "response is the sum of its parts", f"{key} = {formula}", "=", _single(key), side
+            )
+        if not any(key in columns.values for key in sums):  # else R is from elsewhere
+            name = "response is the sum of its parts"
+            yield Rule(name, f"{nested} <= R", "<=", sides[0], _single(R), True)
+            yield Rule(name, f"R <= {whole}", "<=", _single(R), sides[1], True)
     for symbol in ("R", "D"):
         for guest in GUEST_DISKS:
             for host in HOST_DISKS:

@@ -62,11 +62,22 @@ SYNONYMS = {
 AT_STATION = ("X", "R", "m", "U", "S", "D", "V")
 """Quantities that a station can have."""
 
-QUALIFIERS = ("client", "measured", "observed", "modelled", "modeled", "predicted", "simulated", "mva")  # fmt: skip
-"""Say where a number is from; only numbers from the same source are compared."""
+QUALIFIERS = (
+    "client",
+    "measured",
+    "observed",
+    "modelled",
+    "modeled",
+    "predicted",
+    "simulated",
+    "mva",
+    "sum",
+    "nested",
+)
+"""Say where a number is from; only numbers from the same source are compared. R_sum, R_nested: computed from parts."""
 STATISTICS = (
     "sd", "std", "stdev", "stddev", "se", "sem", "ci", "cv", "var", "variance", "scv", "error", "err", "ratio",
-    "printed", "corrected", "nested", "sum", "target", "slo", "limit", "runs", "count", "rank", "id", "qemu",
+    "printed", "corrected", "target", "slo", "limit", "runs", "count", "rank", "id", "qemu",
 )  # fmt: skip
 """A name with one of them is none of a mean value that a law is about."""
 MEANS = ("mean", "avg", "average")
