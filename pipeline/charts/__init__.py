@@ -30,7 +30,13 @@ from pipeline.charts.factors import (
     factor_interaction,
     factor_variation,
 )
-from pipeline.charts.holdout import demand_runs, demand_track, demand_vs_neighbour_cpu, predictions
+from pipeline.charts.holdout import (
+    demand_changes,
+    demand_runs,
+    demand_track,
+    demand_vs_neighbour_cpu,
+    predictions,
+)
 from pipeline.charts.influence_diagram import influence_diagram
 from pipeline.charts.learned import learning_curves, predictor_errors
 from pipeline.charts.paper_figures import FIGURES as PAPER_FIGURES
@@ -76,6 +82,7 @@ __all__ = [
     "closed",
     "closed_what_if",
     "cpu_views",
+    "demand_changes",
     "demand_runs",
     "demand_track",
     "demand_vs_neighbour_cpu",

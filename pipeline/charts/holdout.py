@@ -6,6 +6,7 @@ import altair as alt
 import polars as pl
 
 from pipeline.charts import theme
+from pipeline.charts.marks import interval_rules, reference_line
 from pipeline.charts.theme import INK, WIDTH
 from pipeline.charts.titles import alt_text, chart_title, empty_chart, with_title
 from pipeline.units import format_short
@@ -144,6 +145,48 @@ def demand_vs_neighbour_cpu(frame: pl.DataFrame, *, title: str) -> alt.Chart:
         for row in usable.iter_rows(named=True)
     ]
     return with_title(chart, title, numbers, width=WIDTH - 60, height=320)
+
+
+def demand_changes(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
+    """Demand at the highest load of each sweep over that at the lowest, with its interval.
+
+    ``frame``: ``sweep`` (text), ``station`` (text), ``ratio``, ``low``, ``high``, ``verdict`` (text). A ratio may be
+    null.
+    """
+    usable = frame.filter(pl.col("ratio").is_finite() & (pl.col("low") > 0)).with_columns(
+        row=pl.format("{}: {}", "station", "sweep")
+    )
+    if usable.is_empty():
+        return empty_chart(title)
+    rows = usable.sort("station", maintain_order=True)["row"].to_list()
+    base = alt.Chart(theme.json_ready(usable)).encode(
+        y=alt.Y("row:N", sort=rows, title=None).axis(labelLimit=300)
+    )
+    scale = alt.Scale(type="log", nice=False, padding=12)
+    axis = "demand at the highest load over that at the lowest, logarithmic"
+    ticks = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2]
+    x = alt.X("ratio:Q", title=axis, scale=scale).axis(format="~g", values=ticks)
+    color = alt.Color("verdict:N", title=None).legend(orient="top")
+    chart = alt.layer(
+        reference_line("ratio", 1.0, x),
+        interval_rules(base, alt.X("low:Q", title=axis, scale=scale), strokeWidth=2, color=INK),
+        base.mark_point(size=80, filled=True, opacity=1).encode(
+            x=x,
+            color=color,
+            shape=alt.Shape("verdict:N", title=None),
+            tooltip=[
+                alt.Tooltip("row:N", title="sweep"),
+                *(alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("ratio", "low", "high")),
+                "verdict:N",
+            ],
+        ),
+    )
+    numbers = [
+        f"{r['row']}: {format_short(r['ratio'])} ({format_short(r['low'])} to {format_short(r['high'])}), "
+        f"{r['verdict']}"
+        for r in usable.iter_rows(named=True)
+    ]
+    return with_title(chart, title, numbers, width=WIDTH - 300, height=alt.Step(20))
 
 
 def demand_track(

@@ -104,6 +104,14 @@ COLOCATED = {
     "error_R": "error with interference",
     "demand_inflation": "demand inflation",
 }
+DEMAND_AND_RATE = {
+    "loads": "loads (1/s, threads)",
+    "ratio": "demand, highest / lowest load",
+    "low": "95 %: low",
+    "p": "p, all sweeps",
+    "p_lack_of_fit": "p, lack of fit",
+    "largest_change": "largest change allowed",
+}
 REGRESSION = {
     "regression_ms": "by regression (ms)",
     "mean_ms": "mean over runs (ms)",

@@ -238,6 +238,21 @@ STATIONS = {
     "vdisk": "guest disk",
     "disk": "host disk",
 }
+DEMAND_STATIONS = {"host_cpu": "CPU", "disk": "disk"}
+SWEEPS = {"even": "even arrivals", "poisson": "Poisson arrivals", "closed": "threads"}
+"""Kind of load of a sweep → its name in tables."""
+
+
+def demand_and_rate(cpu: int, cpu_not: int, disk: int, disk_not: int) -> str:
+    """In how many sweeps the demand at a station depends on the load."""
+    if not cpu + cpu_not + disk + disk_not:
+        return "No virtual server was run alone under enough loads of one kind to test this."
+    return (
+        f"That a demand does not depend on the load is refuted for the CPU in {cpu} of {cpu + cpu_not} sweeps, for "
+        f"the disk in {disk} of {disk + disk_not}."
+    )
+
+
 TOO_FEW_RUNS = "Too few fitted runs to estimate the variation between runs: no study can be drawn."
 
 

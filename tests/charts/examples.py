@@ -111,6 +111,16 @@ NEIGHBOUR_CPU = pl.DataFrame(
         "role_in_fit": ["fitted", "held out", "held out"],
     }
 )
+DEMAND_CHANGES = pl.DataFrame(
+    {
+        "sweep": [HOSTILE, "web, even", "db"],
+        "station": ["CPU", "disk", "CPU"],
+        "ratio": [0.6, 1.02, None],
+        "low": [0.5, 0.9, None],
+        "high": [0.7, 1.15, None],
+        "verdict": ["refuted", "not refuted", "not tested"],
+    }
+)
 PREDICTOR_ERRORS = pl.DataFrame(
     {
         "setting": ["held-out loads", "held-out loads", "other server", "other server"],
@@ -184,6 +194,7 @@ def every_figure() -> dict[str, alt.TopLevelMixin]:
         "demand_vs_neighbour_cpu": charts.demand_vs_neighbour_cpu(
             NEIGHBOUR_CPU, title="Demand and neighbours' CPU"
         ),
+        "demand_changes": charts.demand_changes(DEMAND_CHANGES, title="Demand over the load"),
         "over_population": charts.over_population(SWEEP, title="X over N", axis="X (1/s)"),
         "predictor_errors": charts.predictor_errors(PREDICTOR_ERRORS, title="Errors"),
         "learning_curves": charts.learning_curves(LEARNING_CURVES, title="Errors by training runs"),

@@ -15,6 +15,7 @@ from pipeline.charts import theme
 from .examples import (
     CLIENT,
     COMPARISON,
+    DEMAND_CHANGES,
     DEMANDS,
     FIGURES,
     LEARNING_CURVES,
@@ -116,6 +117,7 @@ def test_what_is_not_finite_is_missing(bad):
         lambda: charts.demand_runs(DEMANDS.clear(), title="D"),
         lambda: charts.demand_track(TRACK.clear(), title="D"),
         lambda: charts.demand_vs_neighbour_cpu(NEIGHBOUR_CPU.clear(), title="P"),
+        lambda: charts.demand_changes(DEMAND_CHANGES.clear(), title="D"),
         lambda: charts.predictor_errors(PREDICTOR_ERRORS.clear(), title="P"),
         lambda: charts.learning_curves(LEARNING_CURVES.clear(), title="L"),
     ],

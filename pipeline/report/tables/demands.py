@@ -14,10 +14,11 @@ from pipeline.api import (
     Track,
     regress_demand,
 )
+from pipeline.evaluate.texts import NOT_REFUTED, REFUTED
 from pipeline.report import texts as page_texts
 from pipeline.report.tables.holdout import deployment_text
 from pipeline.tables import floats, of_rows, texts
-from pipeline.units import format_short
+from pipeline.units import format_percent, format_short
 
 RELATIVE_DEMANDS = (
     texts("deployment", "run")
@@ -70,6 +71,44 @@ def df_demand_vs_neighbours(data: HoldoutData) -> pl.DataFrame:
                 for observation, demand in zip(steady_runs, demands, strict=True)
             ]
     return of_rows(rows, RELATIVE_DEMANDS)
+
+
+def df_demand_and_rate(data: HoldoutData) -> pl.DataFrame:
+    """Whether demands depend on the load, one row per sweep and station, for ``charts.demand_changes``.
+
+    Columns: ``sweep``, ``station``, ``loads``, ``runs``, ``batches``, ``ratio`` with ``low`` and ``high`` (demand at
+    the highest load over that at the lowest), ``p`` (after Holm's correction), ``p_lack_of_fit``, ``verdict``,
+    ``largest_change``, ``notes``.
+    """
+    rows = []
+    for row in data.demand_and_rate.iter_rows(named=True):
+        place = deployment_text(data, (row["server"], row["virtual_server"]))
+        ends = (row["lowest_load"], row["highest_load"])
+        rows.append(
+            {
+                "sweep": f"{place}, {page_texts.SWEEPS.get(row['load'], row['load'])}",
+                "station": page_texts.DEMAND_STATIONS[row["station"]],
+                "loads": None if None in ends else " to ".join(map(format_short, ends)),
+                **{name: row[name] for name in ("runs", "batches", "ratio", "low", "high")},
+                "p": row["p_family"],
+                "p_lack_of_fit": row["p_lack_of_fit"],
+                "verdict": row["verdict"],
+                "largest_change": format_percent(row["largest_change"]),
+                "notes": row["reason"],
+            }
+        )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def demand_and_rate_text(data: HoldoutData) -> str:
+    """In how many sweeps the demand depends on the load."""
+    frame = data.demand_and_rate
+    counts = (
+        frame.filter(pl.col("station") == station, pl.col("verdict") == verdict).height
+        for station in page_texts.DEMAND_STATIONS
+        for verdict in (REFUTED, NOT_REFUTED)
+    )
+    return page_texts.demand_and_rate(*counts)
 
 
 def df_regression(data: HoldoutData) -> pl.DataFrame:
