@@ -78,7 +78,7 @@ def df_demand_and_rate(data: HoldoutData) -> pl.DataFrame:
 
     Columns: ``sweep``, ``station``, ``loads``, ``runs``, ``batches``, ``ratio`` with ``low`` and ``high`` (demand at
     the highest load over that at the lowest), ``p`` (after Holm's correction), ``p_lack_of_fit``, ``verdict``,
-    ``largest_change``, ``notes``.
+    ``largest_change``, ``notes`` (where there are any).
     """
     rows = []
     for row in data.demand_and_rate.iter_rows(named=True):
@@ -97,7 +97,8 @@ def df_demand_and_rate(data: HoldoutData) -> pl.DataFrame:
                 "notes": row["reason"],
             }
         )
-    return pl.DataFrame(rows, infer_schema_length=None)
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    return frame.drop("notes") if rows and frame["notes"].is_null().all() else frame
 
 
 def demand_and_rate_text(data: HoldoutData) -> str:
