@@ -160,10 +160,10 @@ def demand_changes(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.C
         return empty_chart(title)
     rows = usable.sort("station", maintain_order=True)["row"].to_list()
     base = alt.Chart(theme.json_ready(usable)).encode(
-        y=alt.Y("row:N", sort=rows, title=None).axis(labelLimit=300)
+        y=alt.Y("row:N", sort=rows, title=None).axis(labelLimit=340)
     )
     scale = alt.Scale(type="log", nice=False, padding=12)
-    axis = "demand at the highest load over that at the lowest, logarithmic"
+    axis = "demand, highest / lowest load, logarithmic"
     ticks = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2]
     x = alt.X("ratio:Q", title=axis, scale=scale).axis(format="~g", values=ticks)
     color = alt.Color("verdict:N", title=None).legend(orient="top")
@@ -186,7 +186,7 @@ def demand_changes(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.C
         f"{r['verdict']}"
         for r in usable.iter_rows(named=True)
     ]
-    return with_title(chart, title, numbers, width=WIDTH - 300, height=alt.Step(20))
+    return with_title(chart, title, numbers, width=WIDTH - 290, height=alt.Step(20))
 
 
 def demand_track(

@@ -239,7 +239,7 @@ STATIONS = {
     "disk": "host disk",
 }
 DEMAND_STATIONS = {"host_cpu": "CPU", "disk": "disk"}
-SWEEPS = {"even": "even arrivals", "poisson": "Poisson arrivals", "closed": "threads"}
+SWEEPS = {"even": "even arrivals", "poisson": "Poisson", "closed": "threads"}
 """Kind of load of a sweep → its name in tables."""
 
 

@@ -82,7 +82,7 @@ def df_demand_and_rate(data: HoldoutData) -> pl.DataFrame:
     """
     rows = []
     for row in data.demand_and_rate.iter_rows(named=True):
-        place = deployment_text(data, (row["server"], row["virtual_server"]))
+        place = f"{data.study.title_of(row['virtual_server'])}, {row['server']}"
         ends = (row["lowest_load"], row["highest_load"])
         rows.append(
             {
