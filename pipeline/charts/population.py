@@ -51,7 +51,8 @@ def over_population(
     y = alt.Y("value:Q", title=axis, scale=scale)
     # one domain for colours, dashes and shapes: their legends are one
     names = [*measured, *models]
-    legend = alt.Legend(columns=2, labelLimit=260)
+    symbol = {"symbolType": "stroke", "symbolStrokeWidth": 3} if models else {}
+    legend = alt.Legend(columns=2, labelLimit=260, **symbol)
     domain = {"domain": names}
     color = alt.Color("source:N", title=None, legend=legend).scale(
         **domain, range=[CATEGORIES[i % len(CATEGORIES)] for i in range(len(names))]

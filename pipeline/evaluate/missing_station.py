@@ -78,10 +78,25 @@ class StationFit:
         """Largest relative error of X, without sign."""
         return float(np.abs(self.errors).max())
 
+    def predict(self, populations: ArrayLike) -> Array:
+        """X of the fitted network at other populations, customers per second."""
+        counts = np.asarray(populations, np.int64)
+        service = station_service(self.exponent, int(counts.max()))
+        return sweep_closed([self.demand_of_single_s], int(counts.max()), self.delay_s, [service])[
+            counts
+        ]
+
     def customers_at_station(self, population: int) -> float:
         """Mean number of customers at the station."""
         index = int(np.flatnonzero(self.populations == population)[0])
         return population - float(self.throughput[index]) * self.delay_s
+
+
+def station_service(exponent: float, population: int) -> Service:
+    """A station whose rate is proportional to n^γ, for up to ``population`` customers."""
+    if not exponent:
+        return Service.queue()
+    return Service.load_dependent(tuple(np.arange(1.0, population + 1) ** exponent))
 
 
 def fit_station(
@@ -133,9 +148,8 @@ def fit_station(
 
     @functools.lru_cache(maxsize=4096)
     def model(log_delay: float, log_demand: float, exponent: float) -> Array:
-        multipliers = np.arange(1.0, top + 1) ** exponent
-        single_s = float(np.exp(log_demand)) * multipliers[-1]
-        station = Service.load_dependent(tuple(multipliers)) if exponent else Service.queue()
+        single_s = float(np.exp(log_demand)) * top**exponent
+        station = station_service(exponent, top)
         return sweep_closed([single_s], top, float(np.exp(log_delay)), [station])[counts]
 
     cycle_s = counts / x

@@ -13,7 +13,6 @@ RISING_RATE = "delay and station, rate ∝ n^γ"
 MEASURED = "measured"
 UPPER_BOUND = "bound: 1 / largest X"
 
-CRITERIA = {"value": "value", "limit": "limit", "holds": "holds"}
 STATIONS = {
     "demand_ms": "demand at 290 threads (ms)",
     "low_ms": "95 % CI: low (ms)",
@@ -34,14 +33,11 @@ LEVELS = {
     "error_rising": "error of X, rising D",
 }
 PRINTED = {
-    "unit": "unit",
-    "printed": "printed",
     "computed": "computed here",
     "agrees": "agrees within rounding",
     "measured": "measured by the author",
     "error": "error of the model",
 }
-ERRORS = {"unit": "unit", "printed": "printed", "right": "right", "reason": "what is wrong"}
 FACTORS = {
     "native": "native",
     "value": "virtualized",

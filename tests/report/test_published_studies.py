@@ -51,6 +51,10 @@ def test_no_station_needs_more_than_the_bound(data):
     assert rising["demand_ms"] < bound["high_ms"] < single["low_ms"]
 
 
+def test_the_station_predicts_levels_that_it_was_not_fitted_to(data):
+    assert data.extrapolation_error < 0.02
+
+
 def test_a_rise_has_the_interval_of_its_throughputs(data):
     rise, low, high = published_studies.demand_rise(data.mysql["native"])
     assert low < rise < high

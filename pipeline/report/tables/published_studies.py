@@ -14,11 +14,15 @@ from pipeline.evaluate.acceptance import MAX_UTILIZATION
 from pipeline.evaluate.missing_station import (
     StationFit,
     StationVerdict,
+    fit_station,
     judge_stations,
     predict_cpu_model,
 )
 from pipeline.report import study_texts as texts
 from pipeline.units import format_number, format_percent, format_short
+
+MAX_FITTED_THREADS = 110
+"""Threads up to which the station is fitted to predict the throughput beyond."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,14 @@ class PublishedStudies:
         return {name: judge_stations(rows, studies.PROCESSORS) for name, rows in self.mysql.items()}
 
     @cached_property
+    def extrapolation_error(self) -> float:
+        """Largest error of X under KVM beyond ``MAX_FITTED_THREADS``, by the station fitted up to it."""
+        fitted = pl.col("population") <= MAX_FITTED_THREADS
+        low, high = self.mysql["kvm"].filter(fitted), self.mysql["kvm"].filter(~fitted)
+        fit = fit_station(*(low[name] for name in ("population", "X_per_s", "X_sd_per_s")))
+        return float((fit.predict(high["population"]) / high["X_per_s"] - 1).abs().max())
+
+    @cached_property
     def open_models(self) -> pl.DataFrame:
         """The printed M/M/1 and M/M/m models."""
         return studies.check_open_models(self.raw)
@@ -60,11 +72,6 @@ class PublishedStudies:
     def closed_model(self) -> pl.DataFrame:
         """The printed closed network."""
         return studies.check_closed_model(self.raw)
-
-    @cached_property
-    def printed_errors(self) -> pl.DataFrame:
-        """Printed values that cannot be right."""
-        return studies.list_printed_errors(self.raw)
 
     @cached_property
     def consolidation(self) -> pl.DataFrame:
@@ -249,19 +256,52 @@ def df_recordings() -> pl.DataFrame:
     return pl.DataFrame(texts.RECORDINGS, schema=schema, orient="row")
 
 
+# -- printed models --------------------------------------------------------------------------------------------
+
+
+def _quantity() -> pl.Expr:
+    """The symbol with its unit."""
+    unit = pl.when(pl.col("unit") == "").then(pl.lit("")).otherwise(" (" + pl.col("unit") + ")")
+    return pl.col("quantity") + unit
+
+
+def df_printed(data: PublishedStudies) -> pl.DataFrame:
+    """Printed, computed and measured values of the models."""
+    return pl.concat([data.open_models, data.closed_model]).select(
+        "model",
+        _quantity(),
+        pl.exclude("model", "quantity", "unit", "error"),
+        pl.col("error").map_elements(format_percent, return_dtype=pl.String),
+    )
+
+
+def df_printed_errors(data: PublishedStudies) -> pl.DataFrame:
+    """Printed values that cannot be right."""
+    frame = studies.list_printed_errors(data.raw)
+    return frame.select("model", _quantity(), "printed", "right", "reason")
+
+
 # -- influence factors ----------------------------------------------------------------------------------------
 
 
 def df_factor_ratios(data: PublishedStudies, platform: str) -> pl.DataFrame:
     """Performance relative to the bare machine by benchmark, for ``charts.variants``."""
     setting = pl.when(pl.col("setting") == "").then(pl.lit("")).otherwise(", " + pl.col("setting"))
+    source = (
+        pl.when(pl.col("source") == "felter")
+        .then(pl.lit(""))
+        .otherwise(" [" + pl.col("source") + "]")
+    )
     latency = (
         pl.when(pl.col("quantity") == "latency").then(pl.lit(" (latency)")).otherwise(pl.lit(""))
     )
     return (
         data.factors.filter(platform=platform)
         .select(
-            variant=pl.col("benchmark") + setting + latency, value="ratio", low="low", high="high"
+            variant=pl.col("benchmark") + setting + latency + source,
+            value="ratio",
+            low="low",
+            high="high",
         )
         .sort("value", descending=True, maintain_order=True)
     )
