@@ -65,7 +65,8 @@ def test_raw_logs_hold_no_path_but_the_testbeds(root):
             raw = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)).read()
         for line in raw.decode().splitlines():
             known = re.match(
-                r"#|/sys/block/|cpu|top - |Tasks:|%Cpu|MiB |\s*$|Total|Current|Actual|\s*(PID|TID) |[pitvx] \d+ \d+ ",
+                r"#|/sys/block/|cpu|top - |Tasks:|%Cpu|MiB |\s*$|Total|Current|Actual|\s*(PID|TID) |[pitvx] \d+ \d+ "
+                r"|k pressure (some|full)_us \d+ (cpu|io|memory)$|k cgroup \w+ \d+ /queuevisor/servers$",
                 line,
             )
             if not known and "qemu-system" not in line:

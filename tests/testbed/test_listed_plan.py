@@ -19,7 +19,7 @@ def test_one_to_four_web_servers_and_threads_up_to_64_in_two_replicates(scalabil
         chosen = [run for run in planned if run.details["replicate"] == replicate]
         web = [run for run in chosen if "db" not in run.loads]
         assert sorted(len(run.loads) for run in web) == [1, 2, 3, 4]
-        assert {load.rate for run in web for load in run.loads.values()} == {10}
+        assert {load.rate for run in web for load in run.loads.values()} == {4}
         threads = sorted(run.loads["db"].threads for run in chosen if "db" in run.loads)
         assert threads == [1, 2, 4, 8, 16, 32, 48, 64]
     assert len({run.path for run in planned}) == len(planned) == 24
@@ -40,7 +40,7 @@ def test_manifest_describes_each_guest(scalability_plan):
     assert set(manifest["servers"]["first"]["envelope"]["memory_bytes"]) == set(
         manifest["workloads"]
     )
-    load = {"kind": "open", "rate_per_s": 10.0, "arrivals": "even"}
+    load = {"kind": "open", "rate_per_s": 4.0, "arrivals": "even"}
     assert manifest["runs"]["first"]["web-2-1"]["load"] == {"web1": load, "web2": load}
     assert "case_study" not in manifest and manifest["held_out"] == []
 
