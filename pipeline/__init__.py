@@ -16,7 +16,7 @@ Packages, lowest first; each imports only packages of the lines above its own (`
 - ``parse``
 - ``ingest``
 - ``measure``
-- ``cited_models``, ``equations``, ``network``
+- ``cited_models``, ``equations``, ``factors``, ``network``
 - ``ledger``
 - ``demands``
 - ``quality``, ``model``

@@ -70,6 +70,8 @@ class Fit:
     def _set_margins(self) -> None:
         from scipy import stats
 
+        if self.is_constant:
+            return
         if self.degrees_of_freedom > 0:
             self.method = "t"
             self.residual_sd = float(np.sqrt(self.sse / self.degrees_of_freedom))
@@ -77,7 +79,7 @@ class Fit:
             self.margins = quantile * self.residual_sd * self.standard_errors
             return
         effects_of, scales = self.params[self.n_base :], self.standard_errors[self.n_base :]
-        if self.is_constant or len(effects_of) < MIN_EFFECTS_LENTH:
+        if len(effects_of) < MIN_EFFECTS_LENTH:
             return
         pse = lenth(effects_of / scales)
         if pse == 0:

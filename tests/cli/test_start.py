@@ -8,10 +8,11 @@ import pytest
 
 HEAVY = (
     "IPython", "altair", "distributed", "jsonschema", "lark", "nbformat", "numpy", "pandas", "pandera",
-    "papermill", "polars", "pyarrow", "scipy",
+    "papermill", "polars", "pyarrow", "scipy", "statsmodels",
 )  # fmt: skip
 COMMANDS = (
     "runs", "import", "ingest", "ledger", "report", "parse", "solve", "simulate", "doctor", "course grade",
+    "factors design", "factors effects",
 )  # fmt: skip
 
 HELP = """
