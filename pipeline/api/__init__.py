@@ -85,6 +85,7 @@ _MODULES = {
         "select_runs",
     ),
     "pipeline.demands.kalman": ("Track",),
+    "pipeline.evaluate.scalability_law": ("ScalabilityError", "UslFit", "fit_usl"),
     "pipeline.files": ("MAX_EXPANDED_BYTES",),
     "pipeline.ingest": ("IngestError",),
     "pipeline.api.factors": (

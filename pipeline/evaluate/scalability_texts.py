@@ -1,0 +1,25 @@
+"""Sentences of the Universal Scalability Law, of sweeps over populations and of consolidation."""
+
+NO_DEGREES_OF_FREEDOM = "three points and three parameters: nothing is left to estimate the scatter"
+
+
+def too_few_levels(levels: int, needed: int) -> str:
+    """The Universal Scalability Law cannot be fitted."""
+    verb = "is" if levels == 1 else "are"
+    return f"the law has three parameters and needs {needed} different N; there {verb} {levels}"
+
+
+def not_numbers(name: str) -> str:
+    """An argument that is not made of numbers."""
+    return f"{name}: not numbers"
+
+
+def not_of_one_length(name: str, shape: tuple[int, ...], size: int | None) -> str:
+    """An argument of another shape than the others."""
+    needed = "one number per point is" if size is None else f"{size} points are"
+    return f"{name}: shape {shape}, but {needed} needed"
+
+
+def not_positive(name: str, row: int, value: float) -> str:
+    """A number that must be positive."""
+    return f"{name}, point {row}: {value:g} is not above 0"
