@@ -55,15 +55,15 @@ class UslFit:
     throughput: Array = field(repr=False)
     """The X given."""
     weights: Array = field(repr=False)
-    """Of the residuals: one over the standard deviation of each X, up to a factor."""
+    """Of the residuals: one over the standard deviation of each X, up to a factor; 1 where ``is_relative``."""
     sum_of_squares: float
-    """Of the weighted residuals."""
+    """Of the weighted residuals of X; of log X where ``is_relative``."""
     degrees_of_freedom: int
     """Points less three parameters."""
     level: float = 0.95
     """Of the intervals."""
     is_relative: bool = False
-    """Whether all X have the same relative standard deviation."""
+    """Whether all X have the same relative standard deviation: logarithms are fitted."""
     has_sd: bool = False
     """Whether the standard deviations of the throughputs were given."""
 
@@ -107,12 +107,18 @@ class UslFit:
             return np.full_like(x, np.nan), np.full_like(x, np.nan)
         free = [0 < self.sigma < 1, self.kappa > 0, True]
         law = self.sigma, self.kappa, self.lambda_per_s
-        fitted = _gradient(self.populations, *law)[:, free] * self.weights[:, None]
-        new = _gradient(at, *law)[:, free]
+
+        def gradient(counts: Array) -> Array:
+            scale = _throughput(counts, *law)[:, None] if self.is_relative else 1.0
+            return _gradient(counts, *law)[:, free] / scale
+
+        fitted, new = gradient(self.populations) * self.weights[:, None], gradient(at)
         of_law = np.einsum("ij,jk,ik->i", new, np.linalg.pinv(fitted.T @ fitted), new)
-        scatter = x if self.is_relative else np.mean(1 / self.weights)
-        spread = np.sqrt((of_law.reshape(x.shape) + scatter**2) * self._variance())
+        of_run = np.mean(1 / self.weights) ** 2
+        spread = np.sqrt((of_law.reshape(x.shape) + of_run) * self._variance())
         half = t_quantile(0.5 + self.level / 2, self.degrees_of_freedom) * spread
+        if self.is_relative:
+            return x * np.exp(-half), x * np.exp(np.minimum(half, 700.0))
         return np.maximum(x - half, 0.0), x + half
 
     def _variance(self) -> float:
@@ -140,7 +146,8 @@ def fit_usl(
     sd : array_like, shape (points,), optional
         Standard deviation of each X. Without it all have the same one, estimated from the residuals.
     relative : bool, optional
-        Whether all have the same relative standard deviation instead.
+        Whether all have the same relative standard deviation instead; the logarithms are fitted, as runs of a load
+        differ by factors.
     level : float, optional
         Of the intervals.
 
@@ -167,11 +174,11 @@ def fit_usl(
     >>> fit_usl(frame["threads"], frame["X"]).parameters                 # doctest: +SKIP
     """
     counts, throughput = _numbers(n, x)
+    weights = np.ones_like(counts)
     if sd is not None:
         weights = 1 / _positive("standard deviation", sd, len(counts))
-    else:
-        weights = 1 / throughput if relative else np.ones_like(counts)
-    problem = _Problem(counts, throughput, weights)
+    is_relative = relative and sd is None
+    problem = _Problem(counts, throughput, weights, is_relative)
     (sigma, kappa, rate), squares = problem.minimize()
     degrees = len(counts) - 3
     share = float(_cost_at_peak(sigma, kappa))
@@ -185,7 +192,7 @@ def fit_usl(
         # not 0, so that rounding is inside
         allowed = max(
             variance * t_quantile(0.5 + level / 2, degrees) ** 2,
-            1e-20 * float(np.sum((weights * throughput) ** 2)),
+            1e-20 * problem.scale,
         )
         intervals, reason = problem.intervals((sigma, kappa, rate), squares + allowed), None
     rows = [
@@ -204,7 +211,7 @@ def fit_usl(
         sum_of_squares=squares,
         degrees_of_freedom=degrees,
         level=level,
-        is_relative=relative and sd is None,
+        is_relative=is_relative,
         has_sd=sd is not None,
     )
 
@@ -263,6 +270,13 @@ class _Problem:
     n: Array
     x: Array
     weights: Array
+    is_log: bool
+    """Whether log X is fitted."""
+
+    @property
+    def scale(self) -> float:
+        """A sum of squares of the size of the values."""
+        return float(self.n.size if self.is_log else np.sum((self.weights * self.x) ** 2))
 
     def minimize(self) -> tuple[Parameters, float]:
         """Parameters and the sum of squares; σ or κ are 0 where nothing speaks for more."""
@@ -270,13 +284,13 @@ class _Problem:
         solutions = [self._solve(free, start) for free in ([0, 1], [0], [1], [])]
         best = min(squares for _, squares in solutions)
         # the solver stops a little above a bound
-        slack = best * 1e-9 + 1e-24 * float(np.sum((self.weights * self.x) ** 2))
+        slack = best * 1e-9 + 1e-24 * self.scale
         return next(each for each in reversed(solutions) if each[1] <= best + slack)
 
     def _linear_start(self) -> Array:
         """σ and κ by non-negative least squares of N / X, which is linear in 1/λ, σ/λ and κ/λ."""
         n, target = self.n, self.n / self.x
-        weights = self.weights * self.x / target
+        weights = (1 / self.x if self.is_log else self.weights) * self.x / target
         columns = np.stack((np.ones_like(n), n - 1, n * (n - 1)), axis=1) * weights[:, None]
         # the columns differ by orders of magnitude
         scale = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
@@ -292,15 +306,12 @@ class _Problem:
 
         def residuals(values: Array) -> Array:
             full[columns] = values
-            shape = _throughput(self.n, full[0], full[1], 1.0)
-            return self.weights * (np.exp(full[2]) * shape - self.x)
+            modelled = _throughput(self.n, full[0], full[1], np.exp(full[2]))
+            return self.weights * (np.log(modelled / self.x) if self.is_log else modelled - self.x)
 
         def jacobian(values: Array) -> Array:
             full[columns] = values
-            return (
-                _gradient(self.n, full[0], full[1], np.exp(full[2]))[:, columns]
-                * (self.weights[:, None])
-            )
+            return self._gradient(full[0], full[1], np.exp(full[2]))[:, columns]
 
         first = np.zeros(2)
         first[free] = start[free]
@@ -317,12 +328,26 @@ class _Problem:
         full[columns] = solved.x
         return (float(full[0]), float(full[1]), float(np.exp(full[2]))), float(2 * solved.cost)
 
+    def _gradient(self, sigma: float, kappa: float, rate: float) -> Array:
+        """Derivatives of the residuals by σ, κ and log λ, shape (points, 3)."""
+        scale = _throughput(self.n, sigma, kappa, rate) if self.is_log else 1.0
+        return _gradient(self.n, sigma, kappa, rate) * (self.weights / scale)[:, None]
+
     def rates(self, sigma: Array, kappa: Array) -> tuple[Array, Array, Array]:
-        """With these σ and κ: the λ of least squares, its sum of squares, and the curvature of that in λ."""
-        shape = self.weights * _throughput(self.n, sigma[..., None], kappa[..., None], 1.0)
+        """With these σ and κ: the λ of least squares, its sum of squares, and the curvature of that.
+
+        The sum of squares grows with the square of the change of λ (of log λ for logarithms) times the curvature.
+        """
+        shape = _throughput(self.n, sigma[..., None], kappa[..., None], 1.0)
+        if self.is_log:
+            logs = np.log(self.x / shape)
+            mean = logs.mean(axis=-1)
+            squares = ((logs - mean[..., None]) ** 2).sum(axis=-1)
+            return np.exp(mean), squares, np.full_like(mean, self.n.size)
+        shape, x = shape * self.weights, self.x * self.weights
         curvature = (shape**2).sum(axis=-1)
-        rate = (shape * (self.weights * self.x)).sum(axis=-1) / curvature
-        squares = ((shape * rate[..., None] - self.weights * self.x) ** 2).sum(axis=-1)
+        rate = (shape * x).sum(axis=-1) / curvature
+        squares = ((shape * rate[..., None] - x) ** 2).sum(axis=-1)
         return rate, squares, curvature
 
     def intervals(self, best: Parameters, threshold: float) -> dict[str, tuple[float, float]]:
@@ -332,7 +357,7 @@ class _Problem:
         fit, λ within it is known from the curvature.
         """
         origin = np.array(best[:2])
-        gradient = _gradient(self.n, *best) * self.weights[:, None]
+        gradient = self._gradient(*best)
         # the region is nearly round in coordinates in which the sum of squares is
         _, triangle = np.linalg.qr(gradient[:, [2, 0, 1]])
         basis = np.linalg.pinv(triangle[1:, 1:])
@@ -370,11 +395,14 @@ class _Problem:
         with np.errstate(divide="ignore", invalid="ignore"):
             peak = np.where(kappa > 0, np.sqrt((1 - sigma) / kappa), np.inf)
             share = _cost_at_peak(sigma, kappa)
-            most = [(rate + sign * half) / share for sign in (-1, 1)]
+            rates = rate - half, rate + half
+            if self.is_log:
+                rates = rate * np.exp(-half), rate * np.exp(half)
+            most = rates[0] / share, rates[1] / share
         ranges = {
             "sigma": (sigma, sigma),
             "kappa": (kappa, kappa),
-            "lambda": (rate - half, rate + half),
+            "lambda": rates,
             "peak_N": (np.maximum(peak, 1.0),) * 2,
             "max_X": most,
         }

@@ -23,3 +23,16 @@ def not_of_one_length(name: str, shape: tuple[int, ...], size: int | None) -> st
 def not_positive(name: str, row: int, value: float) -> str:
     """A number that must be positive."""
     return f"{name}, point {row}: {value:g} is not above 0"
+
+
+LAW = "Universal Scalability Law"
+CLOSED_NETWORK = "closed network, host's CPU and disk"
+"""Models of a sweep, beside the host model."""
+
+ALL_LEVELS = "all levels"
+LOW_LEVELS = "low levels"
+STUDY_LEVELS = "levels not held out"
+"""Which levels a model was fitted to."""
+
+NO_RUN_ALONE = "no run with one of the virtual servers loaded that a model can be fitted to"
+SATURATED = "the model predicts saturation: R has no steady state"
