@@ -36,3 +36,8 @@ STUDY_LEVELS = "levels not held out"
 
 NO_RUN_ALONE = "no run with one of the virtual servers loaded that a model can be fitted to"
 SATURATED = "the model predicts saturation: R has no steady state"
+
+
+def no_model(reason: str) -> str:
+    """A series without the prediction of the host model."""
+    return f"no model of one virtual server: {reason}"
