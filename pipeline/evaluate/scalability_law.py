@@ -294,10 +294,10 @@ class _Problem:
         columns = np.stack((np.ones_like(n), n - 1, n * (n - 1)), axis=1) * weights[:, None]
         # the columns differ by orders of magnitude
         scale = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
-        one, serial, pairs = nnls(columns / scale, target * weights)[0] / scale
-        if one <= 0:
+        first, serial, pairs = nnls(columns / scale, target * weights)[0] / scale
+        if first <= 0:
             return np.array([0.5, 0.01])
-        return np.clip([serial / one, pairs / one], 1e-6, 0.999)
+        return np.clip([serial / first, pairs / first], 1e-6, 0.999)
 
     def _solve(self, free: list[int], start: Array) -> tuple[Parameters, float]:
         """Least squares over log λ and those of σ and κ that are free; the others are 0."""
@@ -398,13 +398,13 @@ class _Problem:
             rates = rate - half, rate + half
             if self.is_log:
                 rates = rate * np.exp(-half), rate * np.exp(half)
-            most = rates[0] / share, rates[1] / share
+            maxima = rates[0] / share, rates[1] / share
         ranges = {
             "sigma": (sigma, sigma),
             "kappa": (kappa, kappa),
             "lambda": rates,
             "peak_N": (np.maximum(peak, 1.0),) * 2,
-            "max_X": most,
+            "max_X": maxima,
         }
         return {name: (float(low.min()), float(high.max())) for name, (low, high) in ranges.items()}
 
