@@ -119,16 +119,21 @@ def print_audit(audit: Audit) -> None:
     if audit.count:
         shown = audit.findings.select(
             "line",
+            "unit",
+            "ratio",
+            "difference",
             row="label",
             must_hold="formula",
             left="left_side",
             right="right_side",
-            unit="unit",
-            ratio="ratio",
-            difference="difference",
-            any_one_of_these_reconciles="reconciled_by",
         )
-        show(_without_empty(shown), "findings")
+        order = ("line", "row", "must_hold", "left", "right", "unit", "ratio", "difference")
+        show(_without_empty(shown.select(order)), "findings")
+        print_line("any one of these changes would reconcile a row:")
+        for line, formula, changes in audit.findings.select(
+            "line", "formula", "reconciled_by"
+        ).iter_rows():
+            print_line(f"  line {line}, {formula}: {changes or 'none'}")
     checks = audit.checks.filter((pl.col("check") != HIDDEN_CHECK) | (pl.col("findings") > 0))
     show(_without_empty(checks), "checks")
     left_out = audit.columns.filter(pl.col("not_checked") != "")
