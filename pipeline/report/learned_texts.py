@@ -10,10 +10,15 @@ NOTHING_SCORED = "No load of this study can be predicted from other runs."
 NO_INTERVAL = "no interval: fewer than 3 loads"
 
 PUBLISHED = (
-    ("Kundu et al., HPCA 2010", "neural net", "1.16 to 6.65 %", "not given"),
-    ("Kundu et al., VEE 2012", "learned predictors", "up to 4.36 %", "up to 29.17 %"),
+    ("Kundu et al., HPCA 2010, on Xen", "neural net", "1.16 to 6.65 %", "not in the abstract"),
+    (
+        "Kundu et al., VEE 2012, RUBiS and Filebench",
+        "neural net, support vector machine",
+        "up to 4.36 %",
+        "up to 29.17 %",
+    ),
 )
-"""Source, predictor, median and 90th percentile of the relative error, as printed there."""
+"""Source, predictor, median and 90th percentile of the prediction error, as the abstracts print them."""
 PUBLISHED_CAPTION = (
     "Printed by Kundu et al. for their own data: other applications, machines and features. The figures are what was "
     "reached there, and no comparison with the table above."
@@ -55,12 +60,12 @@ def verdict(is_significant: bool | None) -> str:
 
 def beyond_chance(predictor: str, settings: Sequence[str]) -> str:
     """The settings in which a predictor has the lowest error with significance."""
-    return f"The {predictor} is best, beyond chance, for {' and for '.join(settings)}."
+    return f"The {predictor} predicts R best, beyond chance, for {' and for '.join(settings)}."
 
 
 def not_beyond_chance(settings: Sequence[str]) -> str:
     """The settings in which no predictor has."""
-    return f"No predictor is best beyond chance for {' or for '.join(settings)}."
+    return f"No predictor of R is best beyond chance for {' or for '.join(settings)}."
 
 
 def setting_with_errors(setting: str, best: str, error: str, runner_up: str, other: str) -> str:
