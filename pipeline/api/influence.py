@@ -17,6 +17,7 @@ from pipeline.evaluate.influence_effects import (
     NOISE,
     ResponseEffects,
     describe_noise,
+    main_effects,
     response_effects,
 )
 from pipeline.evaluate.influence_model import COMPARED, PREDICTED, compare_effects, predict_runs
@@ -71,6 +72,13 @@ class ExperimentData:
     def effects(self) -> pl.DataFrame:
         """Effects on every response (``evaluate.influence_effects.EFFECTS``)."""
         return pl.concat([pl.DataFrame(schema=EFFECTS), *(f.table for f in self.fits.values())])
+
+    @property
+    def confounded(self) -> dict[str, list[str]]:
+        """Factor → factors (``-`` before the opposite sign) whose effect the recorded runs do not separate from its."""
+        rows = self.effects.filter(pl.col("factors").list.len() == 1).select("effect", "aliases")
+        pairs = {effect: main_effects(aliases) for effect, aliases in rows.iter_rows()}
+        return {effect: aliases for effect, aliases in pairs.items() if aliases}
 
     @property
     def noise(self) -> pl.DataFrame:

@@ -17,7 +17,7 @@ WIDTH = 460
 LEFT, RIGHT = 30, 4
 """Margins of the columns."""
 HEAD_HEIGHT, BRANCH_HEIGHT, LEAF_HEIGHT, PLAIN_HEIGHT = 46, 34, 66, 24
-MAX_TITLE_CHARACTERS = 60
+MAX_TITLE_CHARACTERS = 62
 OTHER_BRANCH = "other"
 """Branch of a factor for which study.json names none."""
 
@@ -44,6 +44,8 @@ class Leaf:
     """``1 CPU → 0.5 CPU``."""
     cells: tuple[Cell, ...] = ()
     """One per metric; none if the experiment does not vary the factor."""
+    note: str = ""
+    """Why there are no effects; with effects, which other factor they may belong to."""
 
 
 def influence_diagram(
@@ -120,8 +122,8 @@ def _draw_metrics(drawing: Drawing, metrics: Sequence[tuple[str, str]], width: f
 
 def _draw_leaf(drawing: Drawing, leaf: Leaf, y: float, width: float) -> None:
     label = f"{leaf.title}: {leaf.levels}" if leaf.levels else leaf.title
-    if not leaf.cells:
-        label = f"{label} (not varied)"
+    if leaf.note:
+        label = f"{label} ({leaf.note})"
     if len(label) > MAX_TITLE_CHARACTERS:
         label = f"{label[: MAX_TITLE_CHARACTERS - 1]}…"
     drawing.text(LEFT, y + 14, label, size=13, anchor="start", colour=INK if leaf.cells else GREY)
@@ -169,9 +171,11 @@ def _description(title: str, leaves: Sequence[Leaf], metrics: Sequence[tuple[str
     parts = []
     for leaf in leaves:
         label = f"{leaf.title} ({leaf.levels})" if leaf.levels else leaf.title
+        if leaf.note and leaf.cells:
+            label = f"{label} {leaf.note}"
         effects = [
             f"{symbol} {effect_text(cell)} ({interval_text(cell)}, {cell.verdict or 'no verdict'})"
             for (symbol, _), cell in zip(metrics, leaf.cells, strict=False)
         ]
-        parts.append(f"{label}: {', '.join(effects) or 'not varied'}")
+        parts.append(f"{label}: {', '.join(effects) or leaf.note}")
     return alt_text(title, parts)

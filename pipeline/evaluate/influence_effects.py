@@ -11,9 +11,8 @@ experiment (family-wise). *Inconclusive*: the interval excludes no effect, the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -70,6 +69,8 @@ class ResponseEffects:
     runs: int
     """Runs with a value."""
     is_ratio: bool
+    method: str | None
+    """Of the intervals: ``t``, ``lenth`` (without degrees of freedom), or None without intervals."""
     residual_sd: float | None
     """Of the logarithm where effects are ratios, else in the response's unit; None without degrees of freedom."""
     degrees_of_freedom: int
@@ -113,7 +114,7 @@ def response_effects(
     Raises
     ------
     MissingData
-        The runs with a value do not separate the main effects.
+        A main effect is estimated neither alone nor together with another one that has the same or the opposite column.
     """
     names = factor_columns(experiment)
     column = frame[response] if values is None else values
@@ -147,19 +148,18 @@ def response_effects(
     fitted = fit(2)
     if 0 < fitted.degrees_of_freedom < MIN_DEGREES_OF_FREEDOM:
         fitted = fit(1)
-    mains = fitted.table.filter(pl.col("effect").is_in(varied))
-    separated = {
-        row["effect"]
-        for row in mains.drop_nulls("estimate").iter_rows(named=True)
-        if not _main_aliases(row)
-    }
-    if separated != set(varied):
+    estimated = fitted.table.drop_nulls("estimate").filter(pl.col("effect").is_in(varied))
+    covered = set(estimated["effect"])
+    for aliases in estimated["aliases"]:
+        covered |= {alias.removeprefix("-") for alias in main_effects(aliases)}
+    if not covered >= set(varied):
         raise MissingData(texts.not_estimable(rows.height, len(experiment.planned)))
     return ResponseEffects(
         response=response,
         table=_table(response, fitted.table, is_ratio),
         runs=rows.height,
         is_ratio=is_ratio,
+        method=fitted.method,
         residual_sd=fitted.residual_sd,
         degrees_of_freedom=fitted.degrees_of_freedom,
         share_error=fitted.share_error,
@@ -169,9 +169,9 @@ def response_effects(
     )
 
 
-def _main_aliases(row: Mapping[str, Any]) -> list[str]:
-    """Main effects among the aliases of an effect."""
-    return [alias for alias in row["aliases"] if ":" not in alias]
+def main_effects(effects: Sequence[str]) -> list[str]:
+    """Those of ``effects`` (``A``, ``-A``, ``A:B``) that are main effects."""
+    return [effect for effect in effects if ":" not in effect]
 
 
 def _table(response: str, fitted: pl.DataFrame, is_ratio: bool) -> pl.DataFrame:

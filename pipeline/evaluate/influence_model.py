@@ -155,6 +155,9 @@ def _common_resources(
 OWN = {"R_ms": "R_own_ms", "X_per_s": "X_own_per_s"}
 """Response → its prediction with the run's own demands."""
 
+MIN_EFFECT = 0.05
+"""Relative effect below which none is compared: httperf prints rates with one decimal."""
+
 COMPARED = pl.Schema(
     {
         "response": pl.String,
@@ -304,7 +307,7 @@ def classify_effect(
     """Whether the model predicts an effect, by rows of ``EFFECTS``.
 
     An effect is predicted if what the model leaves unexplained is within noise, or if the model accounts for
-    ``MIN_ATTRIBUTED_SHARE`` of it.
+    ``MIN_ATTRIBUTED_SHARE`` of it. Effects below ``MIN_EFFECT``, measured and unexplained, are small.
 
     Parameters
     ----------
@@ -316,13 +319,20 @@ def classify_effect(
     if unexplained.get("low") is None:
         return texts.NO_PREDICTION
     if measured["verdict"] != BEYOND_NOISE:
-        is_within = unexplained["verdict"] != BEYOND_NOISE
+        is_within = unexplained["verdict"] != BEYOND_NOISE or _is_small(unexplained)
         return WITHIN_NOISE if is_within else texts.NOT_MEASURED
+    if _is_small(measured) and _is_small(unexplained):
+        return texts.SMALL
     if _is_explained(measured, unexplained):
         return texts.PREDICTED
     if unexplained_own.get("low") is not None and _is_explained(measured, unexplained_own):
         return texts.GIVEN_DEMAND
     return texts.NOT_IN_MODEL
+
+
+def _is_small(row: Mapping[str, Any]) -> bool:
+    """Whether a ratio is so near to 1 that the digits of the client's report decide it."""
+    return bool(row["is_ratio"]) and abs(np.log(row["value"])) < np.log1p(MIN_EFFECT)
 
 
 def _is_explained(measured: Mapping[str, Any], unexplained: Mapping[str, Any]) -> bool:

@@ -45,6 +45,7 @@ PREDICTED = "predicted"
 GIVEN_DEMAND = "predicted given the demand"
 NOT_IN_MODEL = "not known to the model"
 NOT_MEASURED = "predicted, not measured"
+SMALL = "below 5 %"
 NO_PREDICTION = "no prediction"
 
 NOT_RECORDED = "not recorded"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+NOT_VARIED = "not varied"
 NO_RESPONSE_TIME = "no run has a response time"
 
 
@@ -11,14 +12,28 @@ def _title(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def answer(title: str, beyond: Sequence[str], factors: int) -> str:
+def answer(title: str, beyond: Sequence[str], effects: int, *, is_separated: bool) -> str:
     """The factors that change the response time, with their effects."""
+    noun = "factors" if is_separated else "pairs of factors"
     if not beyond:
-        return f"{_title(title)}: none of {factors} factors changes the response time beyond noise."
+        return f"{_title(title)}: none of {effects} {noun} changes the response time beyond noise."
     verb = "changes" if len(beyond) == 1 else "change"
     return (
-        f"{_title(title)}: {len(beyond)} of {factors} factors {verb} the response time beyond noise: "
+        f"{_title(title)}: {len(beyond)} of {effects} {noun} {verb} the response time beyond noise: "
         f"{', '.join(beyond)}."
+    )
+
+
+def not_separated(factor: str) -> str:
+    """A factor whose effect is shown with another one's."""
+    return f"not separated from {factor}"
+
+
+def confounded(title: str, pairs: Sequence[str]) -> str:
+    """Factors with the same or the opposite levels in all recorded runs."""
+    return (
+        f"{title}: the recorded runs do not separate {'; '.join(pairs)}: an effect belongs to either of them, or to "
+        "both; the missing runs of the plan separate them"
     )
 
 
@@ -74,3 +89,15 @@ def model_answer(
     if unbounded:
         text += f" In {unbounded} runs it predicts no finite R (the load exceeds the capacity); they are left out."
     return text
+
+
+def interval_method(method: str | None) -> str:
+    """How the intervals are made."""
+    if method == "t":
+        return "Intervals by Student's t: the residuals have degrees of freedom."
+    if method == "lenth":
+        return (
+            "No degrees of freedom are left for the error (no replicates yet): the intervals are those of Lenth's "
+            "pseudo standard error, which takes most effects for none. They are too wide where many factors matter."
+        )
+    return "The recorded runs give no intervals."

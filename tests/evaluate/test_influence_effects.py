@@ -11,6 +11,7 @@ from pipeline.evaluate.influence_effects import (
     EFFECTS,
     block_levels,
     describe_noise,
+    main_effects,
     response_effects,
 )
 from pipeline.measure.window import MissingData
@@ -107,11 +108,28 @@ def test_effects_of_a_full_design_without_blocks_and_replicates():
     assert rows["a"]["low"] < 3 < rows["a"]["high"]
 
 
-def test_runs_that_do_not_separate_the_effects_have_none(experiment):
+def test_of_one_block_pairs_of_factors_are_estimated_together(experiment):
+    """Where abcd = -1, e = -d, f = -c, g = -b and h = -a."""
+    values = planted(experiment, {"a": 2.0, "e": 1.5}, sd=1e-9)
+    values[[i for i, run in enumerate(experiment.planned) if run.block != 1]] = np.nan
+    fitted = fit(experiment, values)
+    rows = by_effect(fitted)
+    assert {name: main_effects(rows[name]["aliases"]) for name in "abcd"} == {
+        "a": ["-h"],
+        "b": ["-g"],
+        "c": ["-f"],
+        "d": ["-e"],
+    }
+    assert not set(rows) & set("efgh")
+    assert rows["a"]["value"] == pytest.approx(2.0, rel=1e-6)
+    assert rows["d"]["value"] == pytest.approx(1 / 1.5, rel=1e-6)
+    assert (fitted.runs, fitted.method) == (8, "lenth")
+
+
+def test_too_few_runs_have_no_effects(experiment):
     values = planted(experiment, RATIOS)
-    values[16:] = np.nan  # the second replicate is not recorded
-    values[[i for i, r in enumerate(experiment.planned) if r.block != 1]] = np.nan
-    with pytest.raises(MissingData, match="8 runs with a value \\(32 planned\\)"):
+    values[3:] = np.nan
+    with pytest.raises(MissingData, match="3 runs with a value \\(32 planned\\)"):
         fit(experiment, values)
     with pytest.raises(MissingData, match="the 0 runs"):
         fit(experiment, np.full(32, np.nan))

@@ -80,6 +80,13 @@ def test_runs_without_a_prediction_are_in_no_comparison(experiment):
         compared(experiment, measured)
 
 
+def test_a_small_effect_is_not_compared(experiment):
+    measured = planted(experiment, {"a": 1.03}, sd=0.001, seed=4)
+    rows = compared(experiment, measured, R_ms=planted(experiment, {"d": 1.04}))
+    assert rows["a"]["verdict"] == texts.BEYOND_NOISE
+    assert (rows["a"]["outcome"], rows["d"]["outcome"]) == (texts.SMALL, texts.WITHIN_NOISE)
+
+
 def test_without_an_interval_there_is_no_outcome():
     effect = {"verdict": texts.BEYOND_NOISE, "value": 2.0, "is_ratio": True}
     assert classify_effect(effect, {}, {}) == texts.NO_PREDICTION

@@ -32,25 +32,36 @@ METRICS = {
 
 
 def leaves(data: ExperimentData) -> list[Leaf]:
-    """Every factor of the study with its effects on ``METRICS``, by branch; without effects if not varied."""
+    """Every factor of the study with its effects on ``METRICS``, by branch; without effects if not varied.
+
+    Of factors that the recorded runs do not separate, the first has the effects, with the others in its title.
+    """
     experiment = data.experiment
     rows = _rows_by_effect(data.effects)
+    confounded = data.confounded
+    first_of = {
+        alias.removeprefix("-"): first for first in confounded for alias in confounded[first]
+    }
     order = {name: i for i, name in enumerate(FACTORS)}
     factors = sorted(
         [*experiment.factors.values(), *experiment.constant.values()],
         key=lambda factor: order.get(factor.branch or "", len(order)),
     )
-    return [
-        Leaf(
-            factor.branch,
-            factor.title,
-            _levels(data, factor.name),
-            tuple(_cell(rows.get((factor.name, name))) for name in METRICS)
-            if factor.name in experiment.factors
-            else (),
-        )
-        for factor in factors
-    ]
+    result = []
+    for factor in factors:
+        cells: tuple[Cell, ...] = ()
+        title, note = factor.title, ""
+        if factor.name in first_of:
+            note = texts.not_separated(experiment.factors[first_of[factor.name]].title)
+        elif factor.name in experiment.factors:
+            cells = tuple(_cell(rows.get((factor.name, name))) for name in METRICS)
+            note = " ".join(
+                f"or {_opposed(data, each)}" for each in confounded.get(factor.name, ())
+            )
+        else:
+            note = texts.NOT_VARIED
+        result.append(Leaf(factor.branch, title, _levels(data, factor.name), cells, note))
+    return result
 
 
 def _rows_by_effect(effects: pl.DataFrame) -> dict[tuple[str, str], dict]:
@@ -64,15 +75,32 @@ def _cell(row: Mapping | None) -> Cell:
 
 
 def _levels(data: ExperimentData, factor: str) -> str:
-    each = {**data.experiment.factors, **data.experiment.constant}[factor]
-    return f"{each.level_text(-1)} → {each.level_text(1)}"
+    """``1 CPU → 0.5 CPU``; with ``-`` before the factor the other way round."""
+    name = factor.removeprefix("-")
+    each = {**data.experiment.factors, **data.experiment.constant}[name]
+    low, high = (-1, 1) if name == factor else (1, -1)
+    return f"{each.level_text(low)} → {each.level_text(high)}"
+
+
+def _opposed(data: ExperimentData, effect: str) -> str:
+    """A factor that is not separated from another one, with its levels: ``Arrivals: poisson → even``."""
+    return f"{data.experiment.factors[effect.removeprefix('-')].title}: {_levels(data, effect)}"
 
 
 def effect_title(data: ExperimentData, effect: str) -> str:
-    """``CPU quota``, ``CPU quota × Load``; with a minus before an alias of the opposite sign."""
+    """``CPU quota``, ``CPU quota × Load``; with ``-`` before an alias of the opposite sign."""
     names = effect.removeprefix("-").split(":")
     title = " × ".join(data.experiment.factors[name].title for name in names)
     return f"−({title})" if effect.startswith("-") else title
+
+
+def factor_title(data: ExperimentData, effect: str) -> str:
+    """The title of an effect with the factors that it is not separated from: ``CPU quota or Arrivals``."""
+    others = [
+        data.experiment.factors[each.removeprefix("-")].title
+        for each in data.confounded.get(effect, ())
+    ]
+    return " or ".join([effect_title(data, effect), *others])
 
 
 def df_effects(data: ExperimentData, responses: tuple[str, ...] = tuple(RESPONSES)) -> pl.DataFrame:
@@ -89,13 +117,16 @@ def df_effects(data: ExperimentData, responses: tuple[str, ...] = tuple(RESPONSE
         rows.append(
             {
                 "response": RESPONSES[row["response"]].symbol,
-                "factor": effect_title(data, row["effect"]),
-                "levels": _levels(data, row["effect"]),
+                "factor": factor_title(data, row["effect"]),
+                "levels": " or ".join(
+                    _levels(data, name)
+                    for name in (row["effect"], *data.confounded.get(row["effect"], ()))
+                ),
                 **_effect_texts(row, unit),
                 "share": share_text(row["share"]),
                 "p_family": _p_text(row["p_family"]),
                 "verdict": row["verdict"],
-                "limit": format_percent(row["limit"], sign=False) if is_within else None,
+                "limit": _limit_text(row["limit"]) if is_within else None,
             }
         )
     return texts_frame(rows, "response factor levels effect interval share p_family verdict limit")
@@ -122,6 +153,13 @@ def _effect_texts(row: Mapping, unit: str) -> dict[str, str]:
     if row["is_ratio"]:
         return {"effect": f"×{format_number(value)}", "interval": _span(low, high)}
     return {"effect": f"{format_number(value)} {unit}", "interval": _span(low, high)}
+
+
+def _limit_text(limit: float | None) -> str | None:
+    """A relative change as text; one that more than doubles is no limit."""
+    if limit is not None and limit > 1:
+        return "> 100 %"
+    return format_percent(limit, sign=False)
 
 
 def _span(low: float | None, high: float | None) -> str:
@@ -188,7 +226,7 @@ def df_model(data: ExperimentData, *, interactions: bool = False) -> pl.DataFram
         rows.append(
             {
                 "response": RESPONSES[row["response"]].symbol,
-                "factor": effect_title(data, row["effect"]),
+                "factor": factor_title(data, row["effect"]),
                 "measured": _value(row, "measured"),
                 "interval": _span(row["low"], row["high"]),
                 "predicted": _value(row, "predicted"),
@@ -219,10 +257,12 @@ def _with_span(row: Mapping, name: str) -> str | None:
 def model_text(data: ExperimentData) -> str:
     """How many effects beyond noise the model predicts, by response time and throughput, and which it does not know."""
     compared = data.compared.filter(
-        pl.col("response").is_in(["R_ms", "X_per_s"]), verdict=outcomes.BEYOND_NOISE
+        pl.col("response").is_in(["R_ms", "X_per_s"]),
+        pl.col("outcome") != outcomes.SMALL,
+        verdict=outcomes.BEYOND_NOISE,
     )
     unknown = [
-        f"{effect_title(data, row['effect'])} on {RESPONSES[row['response']].symbol}"
+        f"{factor_title(data, row['effect'])} on {RESPONSES[row['response']].symbol}"
         for row in compared.filter(outcome=outcomes.NOT_IN_MODEL).iter_rows(named=True)
     ]
     counts = [
@@ -292,11 +332,11 @@ def headline(data: InfluenceData) -> tuple[list[str], str]:
             continue
         rows = list(_sorted(each, (RESPONSE_TIME,), interactions=False))
         beyond = [
-            f"{effect_title(each, row['effect'])} ({_effect_texts(row, 'ms')['effect']})"
+            f"{factor_title(each, row['effect'])} ({_effect_texts(row, 'ms')['effect']})"
             for row in rows
             if row["verdict"] == outcomes.BEYOND_NOISE
         ]
-        sentences.append(texts.answer(title, beyond, len(rows)))
+        sentences.append(texts.answer(title, beyond, len(rows), is_separated=not each.confounded))
     is_complete = all(each.recorded == each.runs.height for each in data.experiments)
     return sentences, "good" if is_complete else "warning"
 
@@ -312,10 +352,10 @@ def key_figures(data: InfluenceData) -> dict[str, str]:
         row = noise.get(RESPONSE_TIME)
         if row is None or not each.fits[RESPONSE_TIME].is_ratio:
             continue
-        shown = {"R of a run varies by": "residual", "effect on R seen from": "detectable"}
-        for name, key in shown.items():
-            if row[key] is not None:
-                figures[f"{title}: {name}"] = f"± {100 * row[key]:.2g} %"
+        if row["residual"] is not None:
+            figures[f"{title}: R of a run varies by"] = f"± {100 * row['residual']:.2g} %"
+        if row["detectable"] is not None:
+            figures[f"{title}: effects on R seen from"] = f"×{format_number(1 + row['detectable'])}"
     return figures
 
 
@@ -326,6 +366,9 @@ def warnings(data: InfluenceData) -> list[str]:
         title, planned = each.experiment.title, each.runs.height
         if each.recorded < planned:
             lines.append(texts.incomplete(title, each.recorded, planned))
+        if each.confounded:
+            pairs = [factor_title(each, name) for name in each.confounded]
+            lines.append(texts.confounded(title, pairs))
         damaged = each.runs.filter(pl.col("is_recorded") & pl.col(MISSING).is_not_null())
         if damaged.height:
             lines.append(texts.missing_values(title, damaged.height, damaged[MISSING][0]))
@@ -353,6 +396,7 @@ def df_branches(data: InfluenceData) -> pl.DataFrame:
                     row
                     for row in _sorted(each, (response,), interactions=False)
                     if each.experiment.factors[row["effect"]].branch == branch
+                    and row["effect"] not in each.confounded
                 ]
                 if candidates:
                     row = candidates[0]

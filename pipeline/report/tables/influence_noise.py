@@ -6,6 +6,7 @@ import polars as pl
 
 from pipeline.api import ExperimentData, MissingData
 from pipeline.evaluate.influence import COVARIATES, RESPONSES
+from pipeline.report import influence_texts as texts
 from pipeline.report.tables.influence import (
     RESPONSE_TIME,
     effect_title,
@@ -92,3 +93,9 @@ def df_covariates(data: ExperimentData) -> pl.DataFrame:
         }
         rows.append(row)
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def method_text(data: ExperimentData) -> str:
+    """How the intervals of the effects on R are made."""
+    fit = data.fits.get(RESPONSE_TIME)
+    return texts.interval_method(None if fit is None else fit.method)
