@@ -167,7 +167,9 @@ class Study:
             f"{server}/{run}"
             for server in self.section("runs")
             if server not in unreadable
-            for run in self.entry("runs", server)
+            for run, entry in self.entry("runs", server).items()
+            # a designed experiment plans its runs in advance; its page counts those not recorded
+            if not (isinstance(entry, dict) and "levels" in entry)
         ]
         for key, names in (("runs", planned), ("held_out", self.held_out)):
             if lost := [

@@ -45,7 +45,7 @@ def with_value(document, path, value):
 
 def test_factors_and_planned_runs_are_read(raw):
     study = read(raw / "pair")
-    assert [p for p in study.problems() if "do not exist" not in p] == []
+    assert study.problems() == ['study.json: runs lists runs that do not exist: "first/plain"']
     assert study.factors == {
         "speed": Factor("speed", "Disk", "MB/s", "resource management", (50, 100.5)),
         "swap": Factor("swap", "swap", None, "workload", (False, True)),
