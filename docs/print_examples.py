@@ -1,4 +1,4 @@
-"""Run the commands and the Python of README, tutorial and how-to, and print the output that a page shows.
+"""Run the commands and the Python of README, tutorial, how-to and background/factors.md, and print what they show.
 
 Blocks are fenced, and the word after the fence says what is done with them:
 
@@ -176,6 +176,7 @@ def pages() -> list[Path]:
         ROOT / "README.md",
         *sorted((ROOT / "docs/tutorial").glob("*.md")),
         *sorted((ROOT / "docs/how-to").glob("*.md")),
+        ROOT / "docs/background/factors.md",
     ]
 
 

@@ -11,6 +11,7 @@ def page_names() -> list[str]:
     return [
         "README.md",
         *(f"{f}/{p.name}" for f in folders for p in sorted((root / f).glob("*.md"))),
+        "docs/background/factors.md",
     ]
 
 
