@@ -16,7 +16,7 @@ WIDTH = 460
 """Pixels: a phone shows the text of 12 px and more at nearly its size."""
 LEFT, RIGHT = 30, 4
 """Margins of the columns."""
-HEAD_HEIGHT, BRANCH_HEIGHT, LEAF_HEIGHT, PLAIN_HEIGHT = 46, 34, 66, 24
+HEAD_HEIGHT, BRANCH_HEIGHT, LEAF_HEIGHT, LINE_HEIGHT = 46, 34, 66, 18
 MAX_TITLE_CHARACTERS = 62
 OTHER_BRANCH = "other"
 """Branch of a factor for which study.json names none."""
@@ -106,7 +106,7 @@ LEGEND = (
 
 
 def _height(leaf: Leaf) -> int:
-    return LEAF_HEIGHT if leaf.cells else PLAIN_HEIGHT
+    return (LEAF_HEIGHT if leaf.cells else LINE_HEIGHT + 6) + LINE_HEIGHT * bool(leaf.note)
 
 
 def _draw_metrics(drawing: Drawing, metrics: Sequence[tuple[str, str]], width: float) -> None:
@@ -121,14 +121,16 @@ def _draw_metrics(drawing: Drawing, metrics: Sequence[tuple[str, str]], width: f
 
 
 def _draw_leaf(drawing: Drawing, leaf: Leaf, y: float, width: float) -> None:
+    colour = INK if leaf.cells else GREY
     label = f"{leaf.title}: {leaf.levels}" if leaf.levels else leaf.title
-    if leaf.note:
-        label = f"{label} ({leaf.note})"
-    if len(label) > MAX_TITLE_CHARACTERS:
-        label = f"{label[: MAX_TITLE_CHARACTERS - 1]}…"
-    drawing.text(LEFT, y + 14, label, size=13, anchor="start", colour=INK if leaf.cells else GREY)
+    for text in filter(None, (label, leaf.note)):
+        shown = text
+        if len(text) > MAX_TITLE_CHARACTERS:
+            shown = f"{text[: MAX_TITLE_CHARACTERS - 1]}…"
+        drawing.text(LEFT, y + 14, shown, size=13, anchor="start", colour=colour)
+        y += LINE_HEIGHT
     for column, cell in enumerate(leaf.cells):
-        _draw_cell(drawing, cell, LEFT + column * width, y + 20, width)
+        _draw_cell(drawing, cell, LEFT + column * width, y + 2, width)
 
 
 def _draw_cell(drawing: Drawing, cell: Cell, x: float, y: float, width: float) -> None:
@@ -163,7 +165,9 @@ def interval_text(cell: Cell) -> str:
     """``1.30–1.55``, of differences ``−4.0 to −2.2``; empty without an interval."""
     if cell.low is None or cell.high is None:
         return ""
-    low, high = format_number(cell.low), format_number(cell.high)
+    low, high = (
+        format_number(bound, 2 if abs(bound) < 0.1 else 3) for bound in (cell.low, cell.high)
+    )
     return f"{low}–{high}" if cell.is_ratio else f"{low} to {high}".replace("-", "−")
 
 

@@ -12,16 +12,22 @@ def _title(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def answer(title: str, beyond: Sequence[str], effects: int, *, is_separated: bool) -> str:
-    """The factors that change the response time, with their effects."""
-    noun = "factors" if is_separated else "pairs of factors"
-    if not beyond:
-        return f"{_title(title)}: none of {effects} {noun} changes the response time beyond noise."
-    verb = "changes" if len(beyond) == 1 else "change"
-    return (
-        f"{_title(title)}: {len(beyond)} of {effects} {noun} {verb} the response time beyond noise: "
-        f"{', '.join(beyond)}."
+def answer(
+    title: str, beyond: Sequence[str], unclear: Sequence[str], effects: int, *, is_separated: bool
+) -> str:
+    """The factors that change the response time, with their effects; those that may, too."""
+    noun = (
+        "factors" if is_separated else "pairs of factors, which the recorded runs do not separate,"
     )
+    if beyond:
+        verb = "changes" if len(beyond) == 1 else "change"
+        text = (
+            f"{_title(title)}: {len(beyond)} of {effects} {noun} {verb} the response time beyond noise: "
+            f"{', '.join(beyond)}"
+        )
+    else:
+        text = f"{_title(title)}: none of {effects} {noun} changes the response time beyond noise"
+    return f"{text}; inconclusive: {', '.join(unclear)}." if unclear else f"{text}."
 
 
 def not_separated(factor: str) -> str:
@@ -52,7 +58,8 @@ def incomplete(title: str, recorded: int, planned: int) -> str:
 
 def missing_values(title: str, runs: int, reason: str) -> str:
     """Recorded runs with a missing value."""
-    return f"{title}: {runs} recorded runs lack a value (the first: {reason})"
+    count = "1 recorded run lacks" if runs == 1 else f"{runs} recorded runs lack"
+    return f"{title}: {count} a value (the first: {reason})"
 
 
 def no_effects(title: str, response: str, reason: str) -> str:

@@ -28,6 +28,19 @@ METRICS = {
 """Response → its symbol and a short title, for the diagram."""
 
 
+OPTIONAL = (
+    "p_family",
+    "limit",
+    "aliases",
+    "note",
+    "residual",
+    "replicates",
+    "drift",
+    "share_blocks",
+)
+"""Columns that a table has only where a row has a value."""
+
+
 # -- effects -----------------------------------------------------------------------------------------------
 
 
@@ -129,12 +142,14 @@ def df_effects(data: ExperimentData, responses: tuple[str, ...] = tuple(RESPONSE
                 "limit": _limit_text(row["limit"]) if is_within else None,
             }
         )
-    return texts_frame(rows, "response factor levels effect interval share p_family verdict limit")
+    return texts_frame(rows, "factor response levels effect interval share p_family verdict limit")
 
 
 def texts_frame(rows: list[dict], columns: str) -> pl.DataFrame:
-    """A frame of texts with these columns, also without rows."""
-    return pl.DataFrame(rows, schema=dict.fromkeys(columns.split(), pl.String), orient="row")
+    """A frame of texts with these columns, also without rows; of ``OPTIONAL`` those with a value."""
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(columns.split(), pl.String), orient="row")
+    empty = [s.name for s in frame if s.name in OPTIONAL and s.null_count() == frame.height]
+    return frame.drop(empty)
 
 
 def _sorted(
@@ -197,7 +212,7 @@ def df_interactions(data: ExperimentData) -> pl.DataFrame:
         for row in _sorted(data, tuple(RESPONSES), interactions=True)
         if row["verdict"] in (outcomes.BEYOND_NOISE, outcomes.INCONCLUSIVE)
     ]
-    return texts_frame(rows, "response interaction effect interval share p_family verdict aliases")
+    return texts_frame(rows, "interaction response effect interval share p_family verdict aliases")
 
 
 def interactions_text(data: ExperimentData) -> str:
@@ -238,7 +253,7 @@ def df_model(data: ExperimentData, *, interactions: bool = False) -> pl.DataFram
         )
     return texts_frame(
         rows,
-        "response factor measured interval predicted unexplained predicted_own unexplained_own outcome",
+        "factor response measured interval predicted unexplained predicted_own unexplained_own outcome",
     )
 
 
@@ -331,12 +346,16 @@ def headline(data: InfluenceData) -> tuple[list[str], str]:
             sentences.append(texts.no_answer(title, reason))
             continue
         rows = list(_sorted(each, (RESPONSE_TIME,), interactions=False))
-        beyond = [
-            f"{factor_title(each, row['effect'])} ({_effect_texts(row, 'ms')['effect']})"
-            for row in rows
-            if row["verdict"] == outcomes.BEYOND_NOISE
-        ]
-        sentences.append(texts.answer(title, beyond, len(rows), is_separated=not each.confounded))
+        beyond, unclear = (
+            [
+                f"{factor_title(each, row['effect'])} ({_effect_texts(row, 'ms')['effect']})"
+                for row in rows
+                if row["verdict"] == verdict
+            ]
+            for verdict in (outcomes.BEYOND_NOISE, outcomes.INCONCLUSIVE)
+        )
+        is_separated = not each.confounded
+        sentences.append(texts.answer(title, beyond, unclear, len(rows), is_separated=is_separated))
     is_complete = all(each.recorded == each.runs.height for each in data.experiments)
     return sentences, "good" if is_complete else "warning"
 
