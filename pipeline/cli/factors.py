@@ -347,6 +347,8 @@ def _print_table(fitted: Effects, comparison: ScaleComparison) -> None:
     if fitted.defining_relation:
         print_line(f"defining relation: I = {' = '.join(_some(fitted.defining_relation, 8))}")
     print_line(f"recommended model: {comparison.recommended} ({comparison.reason})")
+    if comparison.evidence is not None:
+        print_line(comparison.evidence)
 
 
 def _percent(share: float | None) -> str:

@@ -20,6 +20,8 @@ from pipeline.factors.levels import Array, FactorError, code
 from pipeline.factors.terms import Interactions, Terms, find_terms
 
 LEVEL = 0.95
+MAX_VALUE = 1e100
+"""Of the response, so that sums of squares are within the range of a double."""
 
 SCHEMA = pl.Schema(
     {
@@ -165,6 +167,8 @@ def effects(
     _check(frame, response, names, block, covariates, level, low or {})
     rows, omitted = _complete_rows(frame, response, names, block, covariates)
     y = rows[response].cast(pl.Float64).to_numpy()
+    if np.abs(y).max() != 0 and not 1 / MAX_VALUE < np.abs(y).max() < MAX_VALUE:
+        raise FactorError(texts.out_of_range(response, MAX_VALUE))
     if log and (y <= 0).any():
         raise FactorError(texts.not_positive(response, float(y.min())))
     y = np.log(y) if log else y
@@ -176,7 +180,7 @@ def effects(
         raise FactorError(texts.nothing_estimated(len(y)))
     fit = Fit(y, base, terms, n_blocks, level)
     notes = [*(texts.rows_omitted(count, reason) for reason, count in omitted.items())]
-    notes += _notes(fit, terms, interactions, names)
+    notes += _notes(fit, terms, names)
     data = signs.with_columns(
         response=pl.Series(y), fitted=pl.Series(fit.fitted), residual=pl.Series(y - fit.fitted)
     )
@@ -337,7 +341,7 @@ def _ratio(q: float | None) -> float | None:
     return ratio if np.isfinite(ratio) else None
 
 
-def _notes(fit: Fit, terms: Terms, interactions: Interactions, factors: Sequence[str]) -> list[str]:
+def _notes(fit: Fit, terms: Terms, factors: Sequence[str]) -> list[str]:
     notes = []
     pairs = [
         f"{name} = {alias}"
@@ -348,6 +352,8 @@ def _notes(fit: Fit, terms: Terms, interactions: Interactions, factors: Sequence
     if pairs:
         notes.append(texts.main_effects_aliased(pairs))
     notes += [texts.order_omitted(order, reason) for order, reason in terms.omitted_orders.items()]
+    if terms.not_requested and fit.degrees_of_freedom:
+        notes.append(texts.error_includes(terms.not_requested))
     if fit.method == "lenth":
         notes.append(texts.SATURATED)
     if reason := fit.reason:

@@ -22,12 +22,12 @@ from pipeline.tables.read_csv import MISSING, CsvTexts, read_csv_texts
 
 BLOCK_NAMES = frozenset(("block", "blocks", "blk"))
 NO_FACTORS = BLOCK_NAMES | {
-    *("replicate", "replicates", "rep", "reps", "repl", "run", "runs", "runno", "runnumber"),
-    *("runorder", "order", "stdorder", "standardorder", "std", "trial", "trialno", "no", "nr"),
-    *("index", "id", "obs", "observation", "experiment", "test", "testno", "row", "cell", "seed"),
+    *("replicate", "replicates", "rep", "reps", "repl", "repetition", "iteration", "run", "runs"),
+    *("runorder", "order", "stdorder", "standardorder", "std", "trial", "measurement", "sample"),
+    *("no", "nr", "index", "id", "obs", "observation", "experiment", "test", "row", "cell", "seed"),
     *("date", "timestamp", "center", "centre", "centerpt", "centrepoint", "pttype"),
 }
-"""Names of columns, lower case without punctuation, that are no factors whatever they hold."""
+"""Names of columns, lower case without punctuation, that are no factors whatever they hold; ``run no`` is ``run``."""
 NO_LEVEL = frozenset(("", "na", "n/a", "nan", "null"))
 """Texts that are no level; ``none`` and ``-`` are levels unless the column has two others."""
 NUMBERED = r"[\s_.(\[-]*[0-9]+[)\]]?"
@@ -127,7 +127,7 @@ def read_observations(
         )
         notes.append(texts.centre_points(centre.len(), centre.mean(), corners.mean()))
     frame = frame.filter(~pl.col("is_centre")).drop("is_centre")
-    if any(_plain(name) in NO_FACTORS - BLOCK_NAMES for name in names):
+    if any(_is_label(name) and _plain(name) not in BLOCK_NAMES for name in names):
         duplicates = table.frame.height - table.frame.unique().height
         if duplicates:
             notes.append(texts.equal_rows(duplicates))
@@ -140,6 +140,12 @@ def read_observations(
 def _plain(name: str) -> str:
     """A column's name in lower case, without punctuation."""
     return re.sub(r"[\W_]+", "", name).lower()
+
+
+def _is_label(name: str) -> bool:
+    """Whether a column numbers or names the rows."""
+    plain = _plain(name)
+    return plain in NO_FACTORS or re.sub(r"(no|nr|number|id|index)$", "", plain) in NO_FACTORS
 
 
 def _column(name: str, names: Sequence[str], path: Path | str) -> str:
@@ -165,12 +171,13 @@ def _response_columns(name: str, names: Sequence[str], path: Path | str) -> list
 
 
 def _common_name(responses: Sequence[str], columns: Sequence[str]) -> str:
-    """The name of the response: its column's, or that of its first replication's without the number."""
+    """The name of the response: its column's, that of its replications without the number, or all of theirs."""
     if len(columns) == 1:
         return columns[0]
     if len(responses) == 1 and "," not in responses[0]:
         return responses[0]
-    return re.sub(NUMBERED + "$", "", columns[0]) or columns[0]
+    stems = {re.sub(NUMBERED + "$", "", name) for name in columns}
+    return stems.pop() if len(stems) == 1 and "" not in stems else ", ".join(columns)
 
 
 def _block_by_name(table: CsvTexts, used: set[str]) -> str | None:
@@ -239,7 +246,7 @@ def _find_factors(columns: Mapping[str, pl.Series], notes: list[str]) -> list[st
     candidates, others = [], []
     for name, column in columns.items():
         count = column.drop_nulls().n_unique()
-        if _plain(name) in NO_FACTORS or (_plain(name) == "replication" and _is_index(column)):
+        if _is_label(name) or (_plain(name) == "replication" and _is_index(column)):
             continue
         if count == 2 or _has_centre(column):
             candidates.append(name)

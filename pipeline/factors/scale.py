@@ -20,6 +20,8 @@ from pipeline.factors.levels import Array
 POWERS = np.round(np.arange(-2, 2.01, 0.05), 2)
 MIN_DEGREES_OF_FREEDOM = 3
 """Of the residuals, below which no power is estimated."""
+MIN_REPLICATIONS = 3
+"""Of a cell, below which its standard deviation says little."""
 LARGE_RATIO = 3.0
 """Largest over smallest value, below which logarithms are nearly linear in the values."""
 LARGE_GAIN = 2.0
@@ -46,6 +48,11 @@ class ScaleComparison:
     """Share of the interactions in the total sum of squares, of the values."""
     interactions_multiplicative: float | None
     """The same, of the logarithms."""
+
+    @property
+    def evidence(self) -> str | None:
+        """A sentence about the range and the spread; None if there is no logarithm."""
+        return None if self.ratio is None else texts.scale_evidence(self.ratio, self.spread_slope)
 
 
 def compare_scales(fitted: Effects) -> ScaleComparison:
@@ -118,8 +125,8 @@ def _spread_slope(data: pl.DataFrame, y: Array) -> float | None:
     cells = (
         data.with_columns(pl.Series("y", y))
         .group_by(signs)
-        .agg(mean=pl.col("y").mean(), sd=pl.col("y").std())
-        .filter(pl.col("sd") > 0)
+        .agg(mean=pl.col("y").mean(), sd=pl.col("y").std(), rows=pl.len())
+        .filter((pl.col("sd") > 0) & (pl.col("rows") >= MIN_REPLICATIONS))
     )
     if cells.height < 3 or cells["mean"].n_unique() < 2:
         return None

@@ -17,8 +17,8 @@ from pipeline.factors.levels import Array, FactorError
 
 MAX_TERMS = 5_000
 """Effects whose columns are compared; orders beyond are not looked at."""
-MAX_FITTED = 1_023
-"""Effects of a model: all of ten factors."""
+MAX_FITTED = 255
+"""Effects of a model, but for those listed one by one: all of eight factors."""
 MIN_INDEPENDENT = 1e-6
 """Length of the part of a column that no earlier column explains, relative to the column's."""
 
@@ -39,6 +39,8 @@ class Terms:
     """Effects that are constant within each block."""
     dependent: list[str] = field(default_factory=list)
     """Requested effects whose columns are linear combinations of those of earlier effects."""
+    not_requested: list[str] = field(default_factory=list)
+    """Interactions that could be fitted, but were not requested."""
     order: int = 1
     """Highest order that is fitted completely."""
     omitted_orders: dict[int, str] = field(default_factory=dict)
@@ -157,6 +159,11 @@ def find_terms(signs: dict[str, Array], base: Array, interactions: Interactions)
                     terms.with_blocks.append(name)
                 elif order == 1 or not is_listed or group in wanted:
                     candidates[name] = column
+                else:
+                    terms.not_requested.append(name)
+        if not is_listed and order > wanted:
+            terms.not_requested += candidates
+            candidates = {}
         _add(terms, basis, candidates, order, wanted)
     if is_listed:
         aliased = {alias.removeprefix("-") for each in terms.aliases.values() for alias in each}
@@ -191,7 +198,7 @@ def _add(
             else:
                 terms.dependent.append(name)
         return
-    if order > wanted or terms.omitted_orders:
+    if terms.omitted_orders:
         return
     if len(terms.columns) + len(candidates) > MAX_FITTED:
         terms.omitted_orders[order] = "many"

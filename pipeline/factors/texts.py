@@ -61,22 +61,13 @@ def order_omitted(order: int, reason: str) -> str:
         return f"interactions of {order} and more factors are not fitted: there are too many"
     return (
         f"interactions of {order} and more factors are not fitted: the rows do not separate all of them"
-        " (missing cells or too few rows)"
+        " (missing cells or too few rows), so they are part of the error and of the effects that are fitted"
     )
 
 
-def order_not_requested(order: int) -> str:
+def error_includes(names: Sequence[str]) -> str:
     """Interactions that belong to the error because they were not requested."""
-    return (
-        f"interactions of more than {order} factors are part of the error"
-        if order > 1
-        else ("interactions are part of the error")
-    )
-
-
-def dependent(name: str) -> str:
-    """An effect whose column is a linear combination of earlier ones."""
-    return f"{name}: the rows do not separate it from the effects before it"
+    return f"interactions that are part of the error, as they were not requested: {listed(names)}"
 
 
 WITH_BLOCKS = "confounded with blocks or covariates"
@@ -268,3 +259,19 @@ def bad_blocks(blocks: int, replicates: int, cells: int) -> str:
     divisors = [n for n in range(2, replicates) if replicates % n == 0]
     possible = ", ".join(str(n) for n in sorted({*divisors, *sizes} - {1}))
     return f"{blocks} blocks: {replicates} × {cells} runs can be divided into {possible or 'no'} blocks"
+
+
+def out_of_range(response: str, limit: float) -> str:
+    """Values whose squares are no numbers of double precision."""
+    return f"{response}: the largest absolute value must be 0 or between {1 / limit:g} and {limit:g}; use another unit"
+
+
+def scale_evidence(ratio: float, slope: float | None) -> str:
+    """What else speaks for one of the scales."""
+    text = f"largest over smallest value: {ratio:.3g}"
+    if slope is None:
+        return text
+    return (
+        f"{text}; slope of ln(standard deviation of a cell) over ln(its mean): {slope:.2g}"
+        " (0 additive, 1 multiplicative)"
+    )

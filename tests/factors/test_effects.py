@@ -291,3 +291,38 @@ def test_what_cannot_be_analysed_is_an_error(change, arguments, text):
 
 def test_the_low_level_can_be_given():
     assert fit([15, 45, 25, 75], "AB", low={"A": 1}).estimates["A"] == pytest.approx(-20)
+
+
+def test_interactions_that_are_not_requested_are_part_of_the_error():
+    fitted = fit([[1, 2], [5, 6], [2, 4], [9, 8]], "AB", interactions=1)
+    assert list(fitted.estimates) == ["A", "B"] and fitted.degrees_of_freedom == 5
+    assert any("A:B" in note for note in fitted.notes)
+
+
+def test_main_effects_of_a_plackett_burman_design_are_fitted_alone():
+    signs = [
+        "++-++",
+        "-++-+",
+        "+-++-",
+        "-+-++",
+        "--+-+",
+        "---+-",
+        "+---+",
+        "++---",
+        "+++--",
+        "-+++-",
+        "+-+++",
+        "-----",
+    ]
+    frame = pl.DataFrame(
+        [dict(zip("ABCDE", (1 if s == "+" else -1 for s in row), strict=True)) for row in signs]
+    ).with_columns(y=3.0 * pl.col("A") + pl.Series(range(12)) * 0.01)
+    fitted = effects(frame, "y", factors=list("ABCDE"))
+    assert list(fitted.estimates) == list("ABCDE") and fitted.degrees_of_freedom == 6
+    assert any("do not separate" in note for note in fitted.notes)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_values_whose_squares_are_no_numbers_are_an_error(scale):
+    with pytest.raises(FactorError, match="another unit"):
+        fit([scale, 2 * scale, 3 * scale, 5 * scale], "AB")
