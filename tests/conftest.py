@@ -71,6 +71,8 @@ SLOW = (
     "::test_a_line_dropped_or_doubled",
     "::test_a_recorded_run_has_no_finding",
     "tests/cli/test_audit.py::test_a_changed_value_is_found",
+    "tests/cli/test_audit.py::test_a_column_per_quantity_has_no_finding",
+    "tests/cli/test_audit.py::test_a_ledger_has_its_own_names",
     "tests/cli/test_audit.py::test_rows_that_only_a_missing_column_distinguishes",
     "::test_a_worker_that_is_killed_fails_its_own_run_only",
     "::test_cut_at_every_byte",

@@ -68,6 +68,8 @@ def audit_table(
     if join_with is not None:
         table = join(table, read_csv_texts(join_with))
     if is_ledger(table):
+        if names or constants:
+            raise AuditError(f"{path}: {texts.LEDGER_HAS_ITS_NAMES}")
         return audit_ledger(table, tolerance)
     columns = read_columns(table, names, constants)
     audit = evaluate(columns, all_rules(columns), tolerance)

@@ -22,7 +22,7 @@ COUNTS = ("N", "m", "time_factor")
 """Quantities that are exact if they are printed as whole numbers."""
 SCALED = ("R", "E_w")
 """Times that a column ``time_factor`` divides."""
-MAX_LABELS = 3
+MAX_LABELS, MAX_LABEL_CHARACTERS = 3, 80
 
 
 class AuditError(Error):
@@ -111,7 +111,8 @@ def read_columns(
     _apply_bounds(columns, bounds)
     _apply_time_factor(columns)
     columns.labels = [
-        " ".join(text for text in row if text) for row in zip(*label_columns, strict=True)
+        " ".join(text for text in row if text)[:MAX_LABEL_CHARACTERS]
+        for row in zip(*label_columns, strict=True)
     ] or [""] * frame.height
     return columns
 

@@ -73,6 +73,7 @@ def audit_ledger(table: CsvTexts, tolerance: float) -> Audit:
         if columns.height
     ]
     total.count = sum(part.count for part in parts)
+    total.row_count = pl.concat(part.findings["line"] for part in parts).n_unique()
     total.findings = pl.concat([total.findings, *(part.findings for part in parts)])
     total.checks = pl.concat([total.checks, *(part.checks for part in parts)])
     read_as = dict.fromkeys((*KEYS, *CHOICES), "key") | {

@@ -58,8 +58,8 @@ class Audit:
         its tolerance and what it assumes.
     columns : polars.DataFrame
         One row per column of the table: what it was read as, or why it is not checked.
-    count : int
-        All findings.
+    count, row_count : int
+        All findings, and the rows that have one.
     height : int
         Rows of the table.
     """
@@ -69,12 +69,12 @@ class Audit:
     checks: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CHECK))
     columns: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=COLUMN))
     count: int = 0
+    row_count: int = 0
 
     def summary(self) -> str:
         """One line: rows, checks and findings."""
         checks = self.checks.filter(pl.col("check") != "not negative").height
-        rows = self.findings["row"].n_unique()
-        return texts.summary(self.height, checks, self.count, rows)
+        return texts.summary(self.height, checks, self.count, self.row_count)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as numbers and texts, for JSON; infinity is null."""
@@ -101,6 +101,7 @@ def evaluate(columns: Columns, rules: Iterable[Rule], tolerance: float = TOLERAN
     findings: list[dict[str, Any]] = []
     checks: list[dict[str, Any]] = []
     used: set[Key] = set()
+    has_finding = np.zeros(columns.height, bool)
     for rule in rules:
         values = {key: _values(columns, key) for key in rule.keys}
         lhs, rhs = (_bounds(side, values, columns.height) for side in (rule.lhs, rule.rhs))
@@ -117,6 +118,7 @@ def evaluate(columns: Columns, rules: Iterable[Rule], tolerance: float = TOLERAN
         shown = difference[is_evaluated & np.isfinite(difference)]
         rows = np.flatnonzero(is_broken)
         audit.count += rows.size
+        has_finding |= is_broken
         checks.append(
             {
                 "check": rule.name, "formula": rule.formula, "rows": int(is_evaluated.sum()),
@@ -129,6 +131,7 @@ def evaluate(columns: Columns, rules: Iterable[Rule], tolerance: float = TOLERAN
             findings.append(_finding(columns, rule, values, int(row), lhs[:, row], rhs[:, row]))
     audit.findings = pl.DataFrame(findings, schema=FINDING).sort("row", maintain_order=True)
     audit.checks = pl.DataFrame(checks, schema=CHECK)
+    audit.row_count = int(has_finding.sum())
     unused = {values.name for key, values in columns.values.items() if key not in used}
     audit.columns = pl.DataFrame(
         [

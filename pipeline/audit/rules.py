@@ -32,6 +32,10 @@ MIN_NESTED_UTILIZATION = 0.01
 operation (in the recorded study up to 0.004)."""
 
 
+MAX_SHARE_ERROR = 0.01
+"""Relative difference of U and X_k D below which a demand is one of an operation."""
+
+
 @dataclass(frozen=True)
 class Side:
     """One side of a rule: a function of quantities, increasing or decreasing in each."""
@@ -283,20 +287,18 @@ def _stations(columns: Columns) -> Iterator[Rule]:
         x = X
         m, assumed = _servers(columns, station)
         is_same_share = _is_of_server(columns, u) == _is_of_server(columns, d)
+        law = Side(lambda x, d, m: eq.ratio(eq.utilization_from_demand(d, x), m), (x, d, m))
+        rows = _is_per_request(columns, u, local, d)
         if is_same_share:
-            yield Rule(
-                "Utilization Law", f"{u} = X {d} / {m.symbol}", "=", _single(u),
-                Side(lambda x, d, m: eq.ratio(eq.utilization_from_demand(d, x), m), (x, d, m)), True,
-                assumed=assumed,
-            )  # fmt: skip
+            formula = f"{u} = X {d} / {m.symbol}"
+            yield Rule("Utilization Law", formula, "=", _single(u), law, True, rows, assumed)
         yield Rule("demand within residence time", f"{d} <= {r}", "<=", _single(d), _single(r))
         yield Rule(
             "throughput bound", f"X <= {m.symbol} / {d}", "<=", _single(x),
             Side(lambda d, m: eq.ratio(m, d), (d, m)), assumed=assumed,
         )  # fmt: skip
-        yield Rule("Utilization Law", f"X {d} / {m.symbol} <= {total}", "<=",
-            Side(lambda x, d, m: eq.ratio(x * d, m), (x, d, m)), _single(total), True, assumed=assumed,
-        )  # fmt: skip
+        formula = f"X {d} / {m.symbol} <= {total}"
+        yield Rule("Utilization Law", formula, "<=", law, _single(total), True, rows, assumed)
         yield Rule("server's share", f"{u} <= {total}", "<=", _single(u), _single(total))  # fmt: skip
         yield Rule("service demand", f"{d} = {v} {s}", "=", _single(d), Side(np.multiply, (v, s)))
         if station:
@@ -322,10 +324,23 @@ def _stations(columns: Columns) -> Iterator[Rule]:
         if Key("N") in columns.values:  # a closed workload: section IV does not apply
             applies &= np.isnan(columns.values[Key("N")].bounds[0])
         if is_same_share and m.qualifier == ASSUMED and applies.any():
-            yield Rule(
-                "equation 10", f"{r} = {d} / (1 - {u})", "=", _single(r),
-                Side(eq.disk_residence_time, (d, u)), rows=applies, assumed=assumed,
-            )  # fmt: skip
+            name, own, shared = "equation 10", f"{d} / (1 - {u})", f"{d} / (1 - {total})"
+            sides = [Side(eq.disk_residence_time, (d, each)) for each in (u, total)]
+            if total in columns.values:  # the denominator may be either
+                yield Rule(name, f"{own} <= {r}", "<=", sides[0], _single(r), True, applies)
+                yield Rule(name, f"{r} <= {shared}", "<=", _single(r), sides[1], True, applies)
+            else:
+                yield Rule(
+                    name, f"{r} = {own}", "=", _single(r), sides[0], rows=applies, assumed=assumed
+                )  # fmt: skip
+
+
+def _is_per_request(columns: Columns, u: Key, local: Key, d: Key) -> Array | None:
+    """Rows whose demand is not that of one operation of the station, which equation 9 as printed gives: U = X_k D."""
+    if not {u, local, d} <= set(columns.values):
+        return None
+    utilization, rate, demand = (columns.values[key].bounds[0] for key in (u, local, d))
+    return ~(np.abs(rate * demand - utilization) <= MAX_SHARE_ERROR * utilization)
 
 
 def _is_of_server(columns: Columns, key: Key) -> bool:

@@ -8,8 +8,7 @@ NOTHING_TO_CHECK = (
     "no check can be made: the columns that it needs are not there or have no unit; "
     "name them as in docs/how-to/audit-a-table.md, or give --column 'NAME=R_ms'"
 )
-ASSUMED_ONE_SERVER = "one server (no column m)"
-NO_THINK_TIME = "no think time (no column Z)"
+LEDGER_HAS_ITS_NAMES = "a ledger has its own names and values: leave --column and --set out"
 
 
 def unknown(nearest: str) -> str:

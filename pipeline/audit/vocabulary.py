@@ -62,6 +62,19 @@ SYNONYMS = {
 AT_STATION = ("X", "R", "m", "U", "S", "D", "V")
 """Quantities that a station can have."""
 
+STATIONS = (
+    "cpu",
+    "vcpu",
+    "guest_cpu",
+    "host_cpu",
+    "disk",
+    "vdisk",
+    "guest_disk",
+    "host_disk",
+    "network",
+)
+"""A percentage of one of them is its utilization."""
+
 QUALIFIERS = (
     "client",
     "measured",
@@ -145,6 +158,8 @@ def parse_name(name: str) -> Meaning | NotUnderstood:
     tokens = [token for token in tokens if token != qualifier]
     tokens, quantile = _take_quantile(tokens)
     key = _find_quantity(tokens)
+    if key is None and dimension == RATIO and "_".join(tokens) in STATIONS:
+        key = Key("U", "_".join(tokens))
     if key is None:
         nearest = nearest_name(name)
         return NotUnderstood(texts.UNKNOWN if nearest is None else texts.unknown(nearest))

@@ -163,4 +163,19 @@ def test_missing_values_are_not_checked(audit):
 def test_all_findings_are_counted(audit, monkeypatch):
     monkeypatch.setattr("pipeline.audit.result.MAX_FINDINGS", 5)
     table = audit("N,X_per_s,R_ms\n" + "10,10.0,1.0\n" * 20)
-    assert (table.count, table.findings.height) == (20, 5)
+    assert (table.count, table.row_count, table.findings.height) == (20, 20, 5)
+
+
+def test_a_demand_of_one_operation_is_no_error(broken):
+    """Equation 9 as printed."""
+    head = "X_per_s,X_disk_per_s,D_disk_ms,U_disk\n"
+    assert broken(f"{head}10.0,40.0,10.0,0.400\n10.0,40.0,40.0,0.400\n10.0,40.0,20.0,0.400\n") == [
+        (4, "U_disk = X D_disk / m")
+    ]
+
+
+def test_the_denominator_of_equation_10_may_be_either(broken):
+    head = "D_disk_ms,U_disk,U_disk_total,R_disk_ms\n"
+    assert broken(
+        f"{head}10.0,0.400,0.500,16.7\n10.0,0.400,0.500,20.0\n10.0,0.400,0.500,25.0\n"
+    ) == [(4, "R_disk <= D_disk / (1 - U_total_disk)")]

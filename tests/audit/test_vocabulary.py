@@ -29,6 +29,7 @@ from pipeline.audit.vocabulary import Key, Meaning, NotUnderstood, parse_name
         ("μ_per_s", "mu", 1),
         ("rho", "U", 1),
         ("busy %", "U", 0.01),
+        ("CPU %", "U_cpu", 0.01),
         ("E[nq]", "E_nq", 1),
         ("Lq", "E_nq", 1),
         ("E_n", "E_n", 1),

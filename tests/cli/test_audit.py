@@ -165,3 +165,25 @@ def test_a_changed_value_is_found(ledger, tmp_path):
 def test_rows_that_only_a_missing_column_distinguishes(ledger, tmp_path):
     with pytest.raises(AuditError, match="differ in a column that is not there"):
         audited(ledger.select("run", "virtual_server", "quantity", "value", "unit"), tmp_path)
+
+
+@pytest.mark.parametrize("variant", ["as-printed", "corrected"])
+def test_a_column_per_quantity_has_no_finding(ledger, tmp_path, variant):
+    choices = pl.all_horizontal(pl.col("demand", "denominator", "background", "sum").is_null())
+    of_variant = (pl.col("variant") == variant) | (pl.col("variant").is_null() & choices)
+    units = {"s": "_s", "requests/s": "_per_s", "operations/s": "_per_s"}
+    suffix = pl.col("unit").replace_strict(units, default="")
+    rows = ledger.filter(of_variant, pl.col("equation") != "MVA", pl.col("subject").is_null())
+    wide = rows.with_columns(name=pl.col("quantity") + suffix).pivot(
+        on="name", index=["run", "virtual_server"], values="value"
+    )
+    audit = audited(wide, tmp_path)
+    assert audit.count == 0
+    assert "N_client = X_client (R_client + Z)" in set(audit.checks["formula"])
+
+
+def test_a_ledger_has_its_own_names(ledger, tmp_path):
+    path = tmp_path / "ledger.csv"
+    path.write_text(to_csv(ledger) + "\n")
+    with pytest.raises(AuditError, match="leave --column and --set out"):
+        audit_table(path, constants={"Z_s": "0"})
