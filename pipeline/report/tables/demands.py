@@ -18,7 +18,7 @@ from pipeline.evaluate.texts import NOT_REFUTED, REFUTED
 from pipeline.report import texts as page_texts
 from pipeline.report.tables.holdout import deployment_text
 from pipeline.tables import floats, of_rows, texts
-from pipeline.units import format_percent, format_short
+from pipeline.units import format_number, format_percent, format_short
 
 RELATIVE_DEMANDS = (
     texts("deployment", "run")
@@ -76,9 +76,9 @@ def df_demand_vs_neighbours(data: HoldoutData) -> pl.DataFrame:
 def df_demand_and_rate(data: HoldoutData) -> pl.DataFrame:
     """Whether demands depend on the load, one row per sweep and station, for ``charts.demand_changes``.
 
-    Columns: ``sweep``, ``station``, ``loads``, ``runs``, ``batches``, ``ratio`` with ``low`` and ``high`` (demand at
-    the highest load over that at the lowest), ``p`` (after Holm's correction), ``p_lack_of_fit``, ``verdict``,
-    ``largest_change``, ``notes`` (where there are any).
+    Columns: ``sweep``, ``station``, ``verdict``, ``ratio`` with ``low`` and ``high`` (demand at the highest load over
+    that at the lowest), ``largest_change``, ``loads``, ``runs``, ``batches``, ``p`` (after Holm's correction) and
+    ``p_lack_of_fit`` (texts), ``notes`` (where there are any).
     """
     rows = []
     for row in data.demand_and_rate.iter_rows(named=True):
@@ -88,17 +88,22 @@ def df_demand_and_rate(data: HoldoutData) -> pl.DataFrame:
             {
                 "sweep": f"{place}, {page_texts.SWEEPS.get(row['load'], row['load'])}",
                 "station": page_texts.DEMAND_STATIONS[row["station"]],
-                "loads": None if None in ends else " to ".join(map(format_short, ends)),
-                **{name: row[name] for name in ("runs", "batches", "ratio", "low", "high")},
-                "p": row["p_family"],
-                "p_lack_of_fit": row["p_lack_of_fit"],
                 "verdict": row["verdict"],
+                **{name: row[name] for name in ("ratio", "low", "high")},
                 "largest_change": format_percent(row["largest_change"]),
+                "loads": None if None in ends else " to ".join(map(format_short, ends)),
+                **{name: row[name] for name in ("runs", "batches")},
+                "p": _p_text(row["p_family"]),
+                "p_lack_of_fit": _p_text(row["p_lack_of_fit"]),
                 "notes": row["reason"],
             }
         )
     frame = pl.DataFrame(rows, infer_schema_length=None)
     return frame.drop("notes") if rows and frame["notes"].is_null().all() else frame
+
+
+def _p_text(p: float | None) -> str | None:
+    return None if p is None else "< 0.001" if p < 0.001 else format_number(p, 2)
 
 
 def demand_and_rate_text(data: HoldoutData) -> str:
