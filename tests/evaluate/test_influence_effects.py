@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from designed_experiment import make_experiment, make_frame, planned_runs, planted
 
 from pipeline.evaluate import texts
 from pipeline.evaluate.influence_effects import (
@@ -16,8 +17,6 @@ from pipeline.evaluate.influence_effects import (
 )
 from pipeline.measure.window import MissingData
 from pipeline.raw import FactorRun
-
-from .designed import make_experiment, make_frame, planned_runs, planted
 
 RATIOS = {"a": 2.2, "b": 1.5, "e": 0.7, "a:b": 1.2}
 BLOCKS = {1: 1.0, 2: 1.3, 3: 0.8, 4: 1.1}

@@ -3,12 +3,11 @@
 import numpy as np
 import polars as pl
 import pytest
+from designed_experiment import make_experiment, make_frame, planned_runs, planted
 
 from pipeline.evaluate import texts
 from pipeline.evaluate.influence_model import COMPARED, PREDICTED, classify_effect, compare_effects
 from pipeline.measure.window import MissingData
-
-from .designed import make_experiment, make_frame, planned_runs, planted
 
 
 @pytest.fixture(scope="module")
