@@ -13,6 +13,7 @@ RISING_RATE = "delay and station, rate ∝ n^γ"
 MEASURED = "measured"
 UPPER_BOUND = "bound: 1 / largest X"
 
+SERIES = {"is_measured": "measured", "population": "threads, N"}
 STATIONS = {
     "demand_ms": "demand at 290 threads (ms)",
     "low_ms": "95 % CI: low (ms)",
