@@ -25,12 +25,14 @@ class Fit:
         from statsmodels.regression.linear_model import OLS  # slow to import
 
         x = np.column_stack([base, *terms.columns.values()])
-        fitted = OLS(y, x).fit(method="qr")
+        center = float(y.mean())  # else a large mean costs digits of the effects
+        fitted = OLS(y - center, x).fit(method="qr")
         self.model = x
         self.n_base, self.n_blocks, self._level = base.shape[1], n_blocks, level
-        tiny = 100 * np.finfo(float).eps * np.abs(y).max()
+        tiny = 100 * np.finfo(float).eps * np.abs(y - center).max()
         self.params: Array = np.where(np.abs(fitted.params) > tiny, fitted.params, 0.0)
-        self.fitted: Array = fitted.fittedvalues
+        self.params[0] += center
+        self.fitted: Array = fitted.fittedvalues + center
         self._inverse: Array = fitted.normalized_cov_params
         self.degrees_of_freedom = len(y) - x.shape[1]
         self.sst = float(((y - y.mean()) ** 2).sum())

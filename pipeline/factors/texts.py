@@ -39,7 +39,7 @@ SATURATED = (
     " effects are 0"
 )
 NO_ERROR = (
-    "no degrees of freedom are left for the error, and {count} effects are too few for Lenth's method: no intervals;"
+    "no degrees of freedom are left for the error, and too few effects ({count}) for Lenth's method: no intervals;"
     " replicate the runs"
 )
 ZERO_PSE = "half of the effects are exactly 0, so Lenth's pseudo standard error is 0: no intervals"
@@ -170,9 +170,11 @@ def no_number_in(path: str, line: int, name: str, field: str) -> str:
     return f"{path}:{line}: {name}: {field!r} is no number"
 
 
-def centre_points(count: int, centre: Any, corners: Any) -> str:
+def centre_points(count: int, centre: float | None, corners: float | None) -> str:
     """Centre points are not part of the model with two levels."""
     noun = "centre point is" if count == 1 else "centre points are"
+    if centre is None or corners is None:
+        return f"{count} {noun} left out"
     return (
         f"{count} {noun} left out; mean at the centre {centre:.6g}, of the other rows {corners:.6g}:"
         " a difference beyond noise is curvature"

@@ -322,6 +322,16 @@ def test_main_effects_of_a_plackett_burman_design_are_fitted_alone():
     assert any("do not separate" in note for note in fitted.notes)
 
 
+def test_a_large_mean_costs_no_digits():
+    offset = 2.0**40
+    small, large = (
+        fit([[0, 1], [2, 5], [1, 1], [7, 4]], "AB"),
+        fit([[offset + v for v in cell] for cell in ([0, 1], [2, 5], [1, 1], [7, 4])], "AB"),
+    )
+    for name in ("estimate", "low", "share", "p"):
+        assert large.table[name].to_list() == pytest.approx(small.table[name].to_list(), rel=1e-9)
+
+
 @pytest.mark.parametrize("scale", [1e200, 1e-200])
 def test_values_whose_squares_are_no_numbers_are_an_error(scale):
     with pytest.raises(FactorError, match="another unit"):
