@@ -70,9 +70,10 @@ def audit_table(
     if is_ledger(table):
         if names or constants:
             raise AuditError(f"{path}: {texts.LEDGER_HAS_ITS_NAMES}")
-        return audit_ledger(table, tolerance)
-    columns = read_columns(table, names, constants)
-    audit = evaluate(columns, all_rules(columns), tolerance)
+        audit = audit_ledger(table, tolerance)
+    else:
+        columns = read_columns(table, names, constants)
+        audit = evaluate(columns, all_rules(columns), tolerance)
     if not (audit.checks["check"] != "not negative").any():
         raise AuditError(f"{path}: {texts.NOTHING_TO_CHECK}")
     return audit

@@ -51,8 +51,9 @@ class Equation:
 
 
 def is_ledger(table: CsvTexts) -> bool:
-    """Whether a table has the ledger's long form."""
-    return set(REQUIRED) <= set(table.frame.columns)
+    """Whether a table has the ledger's long form: its columns, and one of its quantities."""
+    has_columns = set(REQUIRED) <= set(table.frame.columns)
+    return has_columns and table.frame["quantity"].is_in(list(CATALOGUE)).any()
 
 
 def audit_ledger(table: CsvTexts, tolerance: float) -> Audit:
