@@ -73,7 +73,7 @@ NOT_RUN: dict[str, str] = {
     r"mariadb .*": "needs a database server",
     r"rm /var/lib/mysql/.*": "removes a file of a database server",
     r"sh collectors/agent/collect check --only .*": "its exit code says whether a process matches",
-    r"\.venv/bin/queuevisor report my-experiment .*": "reads a study of the reader's own",
+    r"\.venv/bin/queuevisor (report my-experiment .*|runs my-experiment)": "reads a study of the reader's own",
     r"\.venv/bin/queuevisor (report|ledger) my-study/my-(host|server)/.*": "reads a run of the reader's own",
 }
 """Pattern of a whole command → why it is not run."""
