@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 
 import polars as pl
+import polars.selectors as cs
 import pytest
 
 from pipeline import ingest, tables
@@ -83,6 +84,25 @@ def test_a_fact_that_the_logs_contradict(known, frames, tmp_path):
         path.write_text(json.dumps({**facts, key: value}))
         (line,) = find_contradictions(replace(run), frames)
         assert line.startswith(sentence)
+
+
+def test_a_guest_that_lost_most_of_its_clock_ticks_contradicts_nothing(known, frames):
+    """A virtual CPU that gets little of the host's misses ticks; the host's own counters may not."""
+
+    def with_share_of_ticks(role: str, share: float) -> pl.LazyFrame:
+        ticks = cs.ends_with("_ticks")
+        is_role = pl.col("role") == role
+        return frames["cpus"].with_columns(
+            pl.when(is_role).then((ticks * share).cast(pl.Int64)).otherwise(ticks)
+        )
+
+    few = {**frames, "cpus": with_share_of_ticks("web", 0.3)}
+    assert find_contradictions(known.run, few) == []
+    for role, share in (("host", 0.3), ("web", 2.0)):
+        (line,) = find_contradictions(
+            known.run, {**frames, "cpus": with_share_of_ticks(role, share)}
+        )
+        assert line.startswith(f"{role}/facts.json: clock_ticks_per_s is 100, but")
 
 
 LOG_CASES = [
