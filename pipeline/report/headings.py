@@ -118,7 +118,7 @@ REGRESSION = {
 }
 EFFECTS = {
     "effect": "high / low",
-    "share": "share of variation",
+    "share": "share",
     "p_family": "p (Holm)",
     "limit": "at most",
 }
