@@ -12,6 +12,7 @@
 :mod:`factors`           effects, variation, half-normal and interaction plots
 :mod:`single_queue`      R of one open queue over its arrival rate
 :mod:`population`        a closed system over its population
+:mod:`scalability`       errors of models of a sweep over populations
 :mod:`holdout`           predictions over loads, demands over runs and over time
 :mod:`learned`           errors of learned predictors and the queueing model
 :mod:`what_if`           R and X over the load, with sliders
@@ -47,6 +48,7 @@ from pipeline.charts.paper_texts import caption as paper_caption
 from pipeline.charts.population import over_population
 from pipeline.charts.residence_time import residence_time
 from pipeline.charts.response_time import model_against_client, ratio_strip, variants
+from pipeline.charts.scalability import sweep_errors
 from pipeline.charts.server_comparison import server_comparison
 from pipeline.charts.single_queue import single_queue
 from pipeline.charts.teaching import (
@@ -116,6 +118,7 @@ __all__ = [
     "residence_time",
     "server_comparison",
     "single_queue",
+    "sweep_errors",
     "timeline",
     "timelines",
     "top_n",

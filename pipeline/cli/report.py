@@ -52,9 +52,9 @@ def make_report(
     A page is rendered again if its notebook, the code, or a run that it reads has changed. A notebook that fails does
     not stop the others: the index marks it, and the exit code is 1.
 
-    Pages: compare_servers, validate_model, published, learned_predictor, course/LESSON (01 to 10; all of them:
-    `course/*`), what_if/SERVER/VIRTUAL_SERVER, run_report/SERVER/RUN. By default all, and run_report for the runs of
-    the case study.
+    Pages: compare_servers, validate_model, published, scalability, learned_predictor, course/LESSON (01 to 10; all of
+    them: `course/*`), what_if/SERVER/VIRTUAL_SERVER, run_report/SERVER/RUN. By default all, and run_report for the runs
+    of the case study.
 
     Examples:
 

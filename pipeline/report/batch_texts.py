@@ -11,6 +11,10 @@ NEEDS_PUBLISHED = "the paper's numbers (published/ in the folder of the raw runs
 NEEDS_FACTORS = (
     "recorded runs of a designed experiment (factors, and levels of runs, in study.json)"
 )
+NEEDS_SWEEP = (
+    "a closed load at four populations or more on one virtual server alone, "
+    "or equal open loads on one, two or more virtual servers of the same software"
+)
 NEEDS_PUBLISHED_STUDIES = (
     "the numbers of other publications (published/ in the folder of the raw runs)"
 )
@@ -23,6 +27,7 @@ QUESTIONS = {
     "validate_model": "How well does the model predict loads that it was not fitted to?",
     "published": "What does the paper print, and is it consistent?",
     "influence_factors": "Which factors change the response time and the demands, and by how much?",
+    "scalability": "How does throughput grow with the threads, or with more virtual servers on the host?",
     "learned_predictor": "Does a predictor that is learned from runs do better than the queueing model?",
     "published_studies": "What have others measured under KVM, and does the model hold there?",
     "course/": "How does one learn this by hand, from raw logs to a model that is tested?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ COMPARE = "compare_servers"
 VALIDATE = "validate_model"
 PUBLISHED = "published"
 INFLUENCE = "influence_factors"
+SCALABILITY = "scalability"
 LEARNED = "learned_predictor"
 PUBLISHED_STUDIES = "published_studies"
 WHAT_IF = "what_if"
@@ -26,7 +28,7 @@ RUN_REPORT = "run_report"
 
 def notebook_names(notebooks: Path) -> list[str]:
     """The notebooks of a report in the order of the index page; the lessons are those in the folder."""
-    main = [COMPARE, VALIDATE, PUBLISHED, INFLUENCE, LEARNED, PUBLISHED_STUDIES]
+    main = [COMPARE, VALIDATE, PUBLISHED, INFLUENCE, SCALABILITY, LEARNED, PUBLISHED_STUDIES]
     return [*main, *lesson_names(notebooks), WHAT_IF, RUN_REPORT]
 
 
@@ -132,11 +134,35 @@ def _published_studies_needs(recorded: _Recorded) -> str | None:
     return _published_needs(recorded)
 
 
+def _scalability_needs(recorded: _Recorded) -> str | None:
+    from pipeline.evaluate.consolidation import software_of
+    from pipeline.evaluate.scalability import MIN_SWEEP_LEVELS
+
+    populations: dict[tuple, set] = defaultdict(set)
+    counts: dict[tuple, set] = defaultdict(set)
+    for run in recorded.runs:
+        loads = {
+            (run.server, software_of(name), vs.workload.kind, vs.workload.rate_per_s)
+            for name, vs in run.virtual_servers.items()
+            if vs.workload is not None
+        }
+        loaded = _loaded(run)
+        if len(loaded) == 1 and run.virtual_servers[loaded[0]].workload.kind == "closed":
+            population = run.virtual_servers[loaded[0]].workload.population
+            populations[run.server, loaded[0]].add(population)
+        elif len(loads) == 1 and loaded:
+            counts[min(loads, key=str)].add(len(loaded))
+    has_sweep = any(len(levels) >= MIN_SWEEP_LEVELS for levels in populations.values())
+    has_series = any(len(each) > 1 for each in counts.values())
+    return None if has_sweep or has_series else texts.NEEDS_SWEEP
+
+
 NEEDS: dict[str, Callable[[_Recorded], str | None]] = {
     COMPARE: _compare_needs,
     VALIDATE: _validate_needs,
     PUBLISHED: _published_needs,
     INFLUENCE: _influence_needs,
+    SCALABILITY: _scalability_needs,
     LEARNED: _validate_needs,
     PUBLISHED_STUDIES: _published_studies_needs,
 }

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -124,6 +125,35 @@ def test_learned_predictors_need_held_out_loads(study, books):
     write(books / f"{plan.LEARNED}.ipynb", notebook())
     assert plan.LEARNED in ids(plan_study(study).default)
     assert needs(study, held_out=[])[plan.LEARNED] == plan.texts.NEEDS_HELD_OUT
+
+
+def test_scalability_needs_a_sweep_or_a_series(study, books):
+    write(books / f"{plan.SCALABILITY}.ipynb", notebook())
+    assert plan_study(study).not_applicable[plan.SCALABILITY] == plan.texts.NEEDS_SWEEP
+    (run,) = [run for run in study.runs() if run.id.endswith("first/db-16-a")]
+    (web,) = [run for run in study.runs() if run.id.endswith("first/web-005-a")]
+
+    def needs_of(*runs):
+        planned = plan.plan_study(study, notebooks=books, runs=runs)
+        return planned.not_applicable.get(plan.SCALABILITY)
+
+    def with_load(run, loads):
+        servers = {
+            name: replace(server, name=name, workload=replace(server.workload, **change))
+            for name, (server, change) in loads.items()
+        }
+        return SimpleNamespace(server=run.server, run=run.run, id=run.id, virtual_servers=servers)
+
+    db, httpd = run.virtual_servers["db"], web.virtual_servers["web"]
+    sweep = [with_load(run, {"db": (db, {"population": n})}) for n in (1, 2, 4, 8)]
+    assert needs_of(*sweep) is None
+    assert needs_of(*sweep[:3]) == plan.texts.NEEDS_SWEEP
+    series = [
+        with_load(web, {f"web{i}": (httpd, {}) for i in range(1, count + 1)}) for count in (1, 2)
+    ]
+    assert needs_of(*series) is None
+    unequal = with_load(web, {"web1": (httpd, {}), "web2": (httpd, {"rate_per_s": 99.0})})
+    assert needs_of(series[0], unequal) == plan.texts.NEEDS_SWEEP
 
 
 def test_page_names_stay_in_their_folder(study):
