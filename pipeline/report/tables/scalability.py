@@ -8,13 +8,12 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from pipeline.api.holdout import HoldoutData
+from pipeline.api import Deployment, HoldoutData
 from pipeline.evaluate import consolidation
 from pipeline.evaluate.acceptance import ACCEPT_REL_ERROR_X
 from pipeline.evaluate.scalability import compare_sweeps, law_parameters, summarize_sweeps
 from pipeline.evaluate.scalability_texts import ALL_LEVELS, LAW, LOW_LEVELS
 from pipeline.evaluate.texts import HOST_MODEL
-from pipeline.model.observation import Deployment
 from pipeline.report import scaling_texts as texts
 from pipeline.report.tables.holdout import deployment_text
 from pipeline.units import format_percent
