@@ -36,6 +36,8 @@ MAX_LOG_RESIDUAL = 1.0
 """Bound on |log(demand / curve)|: a demand near 0 has limited influence."""
 MIN_RATIO = float(np.exp(-2 * MAX_LOG_RESIDUAL))
 """Of a demand to the curve, before the logarithm."""
+MIN_SPREAD = 0.2
+"""Relative spread of 1/n over the runs below which no cold start is fitted."""
 ITERATIONS = 6
 """Gauss-Newton steps."""
 
@@ -124,7 +126,10 @@ def fit_curve(
 def _select_terms(design: Array, demands: Array, batches: Batches, ratio: float) -> tuple[int, ...]:
     """Columns of the design with the least cross-validation error; the fewest on a tie (2 %)."""
     runs = len(demands)
-    candidates = [(0, *more) for size in (0, 1, 2) for more in combinations((1, 2), size)]
+    # the cold start of runs of nearly one length cannot be separated from the constant
+    spread = np.ptp(design[:, 1]) / design[:, 1].max()
+    varying = (1, 2) if spread >= MIN_SPREAD else (2,)
+    candidates = [(0, *more) for size in (0, 1, 2) for more in combinations(varying, size)]
     best, best_error = (0,), np.inf
     without = [np.arange(runs) != left_out for left_out in range(runs)]
     demeans = [quasi_demean(batches[others], ratio) for others in without]

@@ -95,6 +95,26 @@ def test_few_runs_carry_few_terms():
     assert single.saturated_s == pytest.approx([0.005, 0.006])
 
 
+def test_runs_of_one_length_have_no_cold_start():
+    """A closed sweep's runs of 120 s: expected requests, CPU demands (ms), utilizations and batches as recorded."""
+    requests = np.array(
+        [
+            *(1066.77, 1066.50, 1068.93, 1068.03, 1067.20, 1068.76, 1069.08, 1070.08, 1069.97),
+            *(1071.94, 1070.93, 1075.68, 1070.96, 1081.78, 1084.14, 1094.72, 1087.38, 1084.36),
+        ]
+    )
+    demands_ms = np.array(
+        [
+            *(58.91, 57.50, 43.32, 46.48, 44.12, 35.51, 47.70, 45.42, 48.57),
+            *(43.67, 38.59, 46.85, 38.98, 57.30, 52.93, 37.73, 39.06, 39.58),
+        ]
+    )
+    busy = np.repeat([0.769, 0.873, 0.961, 0.971, 0.992, 0.994], 3)
+    fitted = fit_curve(demands_ms[:, None], requests, busy, np.tile([0, 1, 2], 6))
+    assert fitted.cold_start_s[0] == 0
+    assert fitted.saturated_s[0] == pytest.approx(45, rel=0.05)
+
+
 def test_without_load_dependence_there_is_one_demand():
     demands = at_runs(curve(0.006, 0.9, 0.004))
     found = fit_curve(demands[:, None], REQUESTS, BUSY, load_dependent=False)
