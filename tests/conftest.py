@@ -70,6 +70,7 @@ SLOW = (
     "::test_a_kill_in_the_middle_leaves_nothing_partial",
     "::test_a_line_dropped_or_doubled",
     "::test_a_recorded_run_has_no_finding",
+    "::test_a_wrong_number_is_found_and_a_rounded_one_is_not",
     "::test_a_changed_value_is_found",
     "::test_a_column_per_quantity_has_no_finding",
     "::test_a_ledger_has_its_own_names",

@@ -66,7 +66,7 @@ TABLES = {"M/M/m": queues(), "open": networks(), "": closed()}
 
 
 @pytest.mark.parametrize("model", TABLES)
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_a_wrong_number_is_found_and_a_rounded_one_is_not(tmp_path_factory, model, data):
     path = tmp_path_factory.mktemp("table") / "table.csv"
