@@ -83,7 +83,7 @@ class _Wanted:
         self.all_runs = runs = study.runs()
         plan = report.plan_study(study, runs=runs)
         self.pages = report.choose_pages(plan, study, only or None, server=server, run=run)
-        self.not_applicable = {} if only or server else plan.not_applicable
+        self.not_applicable = [] if only or server else plan.not_applicable_sentences
         needed = {r.id: r for page in self.pages for r in report.runs_of(page, study, runs)}
         self.runs = list(needed.values())
 
@@ -161,10 +161,8 @@ def _render(
                 progress=report_page,
             )
     for each in wanted:
-        for page, needs in each.not_applicable.items():
-            typer.echo(
-                escape_controls(f"report: {each.study.name}: {page} needs {needs}"), err=True
-            )
+        for sentence in each.not_applicable:
+            typer.echo(escape_controls(f"report: {each.study.name}: {sentence}"), err=True)
     status = report.status_of(rows)
     typer.echo(f"report: {status.text()}", err=True)
     return status.is_complete

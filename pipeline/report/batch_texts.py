@@ -59,6 +59,11 @@ def needs(page: str, what: str) -> str:
     return f"{page} needs {what}"
 
 
+def lessons_need(count: int) -> str:
+    """Why several lessons of the course do not apply to a study."""
+    return f"{count} lessons of the course need runs that the study does not have"
+
+
 def no_page(pattern: str, pages: Sequence[str]) -> str:
     """Error: ``--only`` matches nothing."""
     return f"no page matches {pattern!r}; choose from {', '.join(pages) or 'none'}"

@@ -28,7 +28,7 @@ from pipeline.report import batch_texts as texts
 from pipeline.report.course_index import PAGE as COURSE_PAGE
 from pipeline.report.course_index import course_card, course_of, is_lesson
 from pipeline.report.lessons import COURSE
-from pipeline.report.plan import RUN_REPORT, notebook_names, plan_study
+from pipeline.report.plan import RUN_REPORT, Plan, notebook_names, plan_study
 from pipeline.report.unchanged import read_entry
 from pipeline.units import format_percent, format_short
 
@@ -88,7 +88,7 @@ def write_index(out: Path | str, raw: Path | str, notebooks: Path = ROOT / "note
     studies = []
     for name in dict.fromkeys(entry["study"] for entry in entries):
         study = recorded.get(name)
-        needs = {} if study is None else plan_study(study, notebooks=notebooks).not_applicable
+        plan = Plan([], [], {}) if study is None else plan_study(study, notebooks=notebooks)
         cards = [
             entry
             for entry in entries
@@ -96,7 +96,7 @@ def write_index(out: Path | str, raw: Path | str, notebooks: Path = ROOT / "note
         ]
         lessons = [entry for entry in entries if entry["study"] == name and is_lesson(entry)]
         if lessons:
-            course = course_of(lessons, needs, notebooks)
+            course = course_of(lessons, plan.not_applicable, notebooks)
             _write_course(out / name / COURSE_PAGE, name, course)
             cards.append(course_card(name, lessons, course))
         studies.append(
@@ -104,7 +104,7 @@ def write_index(out: Path | str, raw: Path | str, notebooks: Path = ROOT / "note
                 "name": name,
                 "title": name if study is None else study.title,
                 "cards": cards,
-                "needs": [texts.needs(page, what) for page, what in needs.items()],
+                "needs": plan.not_applicable_sentences,
             }
         )
     run_pages = [entry for entry in entries if entry["notebook"] == RUN_REPORT]

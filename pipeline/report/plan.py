@@ -196,6 +196,17 @@ class Plan:
     not_applicable: dict[str, str]
     """Page id → what the page needs that the study does not have."""
 
+    @property
+    def not_applicable_sentences(self) -> list[str]:
+        """What each page needs that the study does not have; one sentence for all lessons."""
+        lessons = [page for page in self.not_applicable if page.startswith(COURSE)]
+        sentences = [
+            texts.needs(page, what)
+            for page, what in self.not_applicable.items()
+            if len(lessons) < 2 or page not in lessons
+        ]
+        return sentences if len(lessons) < 2 else [*sentences, texts.lessons_need(len(lessons))]
+
 
 def plan_study(
     study: api.Study,

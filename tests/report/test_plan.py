@@ -239,3 +239,11 @@ def test_every_lesson_applies_to_the_recorded_study():
     names = lessons.lesson_names(ROOT / "notebooks")
     assert names
     assert [page for page in ids(made.pages) if page.startswith("course/")] == names
+
+
+def test_lessons_that_do_not_apply_are_one_sentence():
+    what = {"compare_servers": "two servers", "course/01_a": "x", "course/02_b": "y"}
+    sentences = plan.Plan([], [], what).not_applicable_sentences
+    assert sentences == ["compare_servers needs two servers", plan.texts.lessons_need(2)]
+    only_one = plan.Plan([], [], {"course/01_a": "the run first/a with web"})
+    assert only_one.not_applicable_sentences == ["course/01_a needs the run first/a with web"]
