@@ -73,7 +73,7 @@ def sweep_errors(
             x=x,
             y=y,
             color=color,
-            strokeDash=alt.StrokeDash("model:N", title=None).scale(
+            strokeDash=alt.StrokeDash("model:N", legend=None).scale(
                 domain=models, range=[DASHES[i % len(DASHES)] for i in range(len(models))]
             ),
         ),

@@ -26,7 +26,7 @@ def not_positive(name: str, row: int, value: float) -> str:
 
 
 LAW = "Universal Scalability Law"
-CLOSED_NETWORK = "closed network, host's CPU and disk"
+CLOSED_NETWORK = "closed network"
 """Models of a sweep, beside the host model."""
 
 ALL_LEVELS = "all levels"

@@ -62,6 +62,11 @@ CONSOLIDATION = {
 GROWTH = {"loaded": "loaded", "ratio": "CPU per request, over one loaded"}
 
 
+def _upper(name: str) -> str:
+    """The name at the start of a sentence."""
+    return name[:1].upper() + name[1:]
+
+
 def levels_text(levels: list[int]) -> str:
     """``8, 16 and 32``."""
     *first, last = map(str, levels)
@@ -70,20 +75,17 @@ def levels_text(levels: list[int]) -> str:
 
 def sweep_answer(name: str, fitted: list[int], others: list[int], errors: dict[str, float]) -> str:
     """How far each model is off beyond the low levels. ``errors``: model → its largest relative error of X."""
-    parts = [
-        f"the {model} by up to {format_percent(abs(error), sign=False)}"
-        for model, error in errors.items()
-    ]
+    parts = [f"{model} {format_percent(error)}" for model, error in errors.items()]
     return (
-        f"{name}: fitted to {levels_text(fitted)} threads, X at {levels_text(others)} threads is missed "
-        f"{', '.join(parts)}."
+        f"{_upper(name)}: fitted to {levels_text(fitted)} threads, the largest error of X at "
+        f"{levels_text(others)} threads is {', '.join(parts)}."
     )
 
 
 def all_levels_answer(name: str, errors: dict[str, float]) -> str:
     """Mean errors of models that were fitted to every level."""
     parts = [f"{format_percent(error, sign=False)} ({model})" for model, error in errors.items()]
-    return f"{name}: fitted to all levels, the mean error of X is {', '.join(parts)}."
+    return f"{_upper(name)}: fitted to all levels, the mean error of X is {', '.join(parts)}."
 
 
 def consolidation_answer(
