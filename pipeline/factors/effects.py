@@ -160,7 +160,8 @@ def effects(
     Jain's memory-cache study, Example 17.1:
 
     >>> frame = pl.DataFrame({"A": [-1, 1, -1, 1], "B": [-1, -1, 1, 1], "y": [15, 45, 25, 75]})
-    >>> effects(frame, "y", factors=["A", "B"]).estimates
+    >>> fitted = effects(frame, "y", factors=["A", "B"])
+    >>> {name: round(q, 9) for name, q in fitted.estimates.items()}
     {'A': 20.0, 'B': 10.0, 'A:B': 5.0}
     """
     names = list(dict.fromkeys(factors))

@@ -162,8 +162,8 @@ def lenth(contrasts: Array) -> float:
 
     Examples
     --------
-    >>> lenth(np.array([0.1, -0.2, 0.3, 5.0, -0.1]))
-    0.225
+    >>> lenth(np.array([1.0, -2.0, 3.0, 50.0, -1.0]))
+    2.25
     """
     sizes = np.abs(contrasts)
     first = 1.5 * np.median(sizes)
