@@ -120,3 +120,10 @@ def printed_answer(wrong: int, count: int, low: float, high: float) -> str:
         f"reproduced, but the models miss the measured response times by {format_percent(low)} to "
         f"{format_percent(high)}."
     )
+
+
+DEMAND_AND_RATE = {
+    "measured": "D, 290 over 10 threads",
+    "by_slope": "by the slope",
+    "interval": "95 % interval",
+}

@@ -68,3 +68,13 @@ def test_what_to_record_names_what_the_collectors_have():
     where = frame["where"].to_list()
     assert sum(text.startswith("not recorded") for text in where) == 2
     assert sum("tasks.log" in text for text in where) == frame.height - 2
+
+
+def test_the_cpu_demand_depends_on_the_load(data):
+    native, kvm = tables.df_demand_and_rate(data).iter_rows(named=True)
+    assert (native["platform"], native["measured"], native["verdict"]) == (
+        "bare machine",
+        "+76 %",
+        "refuted",
+    )
+    assert (kvm["platform"], kvm["measured"], kvm["verdict"]) == ("KVM guest", "+20 %", "refuted")

@@ -11,6 +11,7 @@ import polars as pl
 from pipeline.evaluate import published_studies as studies
 from pipeline.evaluate import texts as outcomes
 from pipeline.evaluate.acceptance import MAX_UTILIZATION
+from pipeline.evaluate.demand_and_rate import published_demand_and_rate
 from pipeline.evaluate.missing_station import (
     StationFit,
     StationVerdict,
@@ -305,3 +306,22 @@ def df_factor_ratios(data: PublishedStudies, platform: str) -> pl.DataFrame:
         )
         .sort("value", descending=True, maintain_order=True)
     )
+
+
+def df_demand_and_rate(data: PublishedStudies) -> pl.DataFrame:
+    """Whether MySQL's CPU demand depends on the number of threads: the demand at 290 threads over that at 10."""
+    frame = published_demand_and_rate(studies.read_mysql(data.raw))
+    return frame.select(
+        "verdict",
+        platform=pl.col("virtual_server").replace(texts.PLATFORMS),
+        measured=pl.col("ratio_measured").map_elements(_growth, return_dtype=pl.String),
+        by_slope=pl.col("ratio").map_elements(_growth, return_dtype=pl.String),
+        interval=pl.struct("low", "high").map_elements(
+            lambda ends: f"{_growth(ends['low'])} to {_growth(ends['high'])}",
+            return_dtype=pl.String,
+        ),
+    ).select("platform", "measured", "by_slope", "interval", "verdict")
+
+
+def _growth(ratio: float) -> str | None:
+    return format_percent(ratio - 1)
