@@ -78,7 +78,7 @@ def sweep_answer(name: str, fitted: list[int], others: list[int], errors: dict[s
     parts = [f"{model} {format_percent(error)}" for model, error in errors.items()]
     return (
         f"{_upper(name)}: fitted to {levels_text(fitted)} threads, the largest error of X at "
-        f"{levels_text(others)} threads is {', '.join(parts)}."
+        f"{levels_text(others)} threads: {', '.join(parts)}."
     )
 
 
