@@ -15,6 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent / "reference"
 
+FACTORS = ("design", "effects")
 COURSE = ("copy", "hosts", "grade", "zip", "exam", "guide", "runs")
 COMMANDS = (
     *(
@@ -27,8 +28,11 @@ COMMANDS = (
         "simulate",
         "report",
         "doctor",
-        "course",
+        "audit",
+        "factors",
     ),
+    *(f"factors {name}" for name in FACTORS),
+    "course",
     *(f"course {name}" for name in COURSE),
 )
 
