@@ -3,7 +3,6 @@
 import json
 import math
 import multiprocessing
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,10 +99,10 @@ def test_a_read_only_folder_still_serves_what_it_has(tmp_path, monkeypatch):
     assert stored_or_computed(path, "other", compute) == 2.5 and compute.times == 2
 
 
-def _slowly(path, started, log):
+def _slowly(path, started, may_end, log):
     def compute():
         started.set()
-        time.sleep(0.3)
+        assert may_end.wait(30)
         with Path(log).open("a") as file:
             file.write("computed\n")
         return {"by": 1}
@@ -113,12 +112,14 @@ def _slowly(path, started, log):
 
 def test_two_processes_compute_a_result_once(tmp_path):
     context = multiprocessing.get_context("fork")
-    path, log, started = tmp_path / "r.json", tmp_path / "log", context.Event()
-    process = context.Process(target=_slowly, args=(path, started, log))
+    path, log = tmp_path / "r.json", tmp_path / "log"
+    started, may_end = context.Event(), context.Event()
+    process = context.Process(target=_slowly, args=(path, started, may_end, log))
     process.start()
     assert started.wait(30)
     with pytest.raises(Busy):
         stored_or_computed(path, "k", Computation(None), wait=False)
+    may_end.set()
     own = Computation({"by": 2})
     assert stored_or_computed(path, "k", own) == {"by": 1} and own.times == 0
     process.join()
