@@ -35,7 +35,8 @@ def over_population(
     population_axis
         Title of the population axis.
     max_value
-        Upper end of the value axis; what lies above is not drawn. The largest value if None.
+        Upper end of the value axis; what lies above is not drawn. If None, the largest value, and the largest end of a
+        measured interval.
     """
     usable = frame.filter(pl.col("value").is_finite())
     if usable.is_empty():
@@ -45,7 +46,8 @@ def over_population(
     numbers = [
         _summary(usable.filter(pl.col("source") == source)) for source in [*measured, *models]
     ]
-    limit = max_value or float(usable["value"].max()) * 1.05
+    ends = usable.filter(pl.col("is_measured") & pl.col("high").is_finite())["high"]
+    limit = max_value or max(float(usable["value"].max()), float(ends.max() or 0)) * 1.05
     x = alt.X("population:Q", title=population_axis, scale=alt.Scale(zero=True))
     scale = alt.Scale(domain=[0, limit], nice=False)
     y = alt.Y("value:Q", title=axis, scale=scale)
