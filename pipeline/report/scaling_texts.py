@@ -59,7 +59,6 @@ CONSOLIDATION = {
     "busy_measured": "CPU utilization",
     "busy_model": "model",
 }
-GROWTH = {"loaded": "loaded", "ratio": "CPU per request, over one loaded"}
 
 
 def _upper(name: str) -> str:
